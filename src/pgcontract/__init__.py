@@ -1,0 +1,1 @@
+"""Proves that a PostgreSQL schema keeps its promises."""
