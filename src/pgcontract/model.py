@@ -24,7 +24,11 @@ class Name:
     name: str
 
     def __str__(self) -> str:
-        return id_part(self.name) if self.namespace == DEFAULT_NAMESPACE else f"{id_part(self.namespace)}.{id_part(self.name)}"
+        return (
+            id_part(self.name)
+            if self.namespace == DEFAULT_NAMESPACE
+            else f"{id_part(self.namespace)}.{id_part(self.name)}"
+        )
 
 
 def id_part(name: str) -> str:
@@ -381,3 +385,21 @@ class Catalog:
             for foreign_key in table.foreign_keys:
                 if foreign_key.references == name:
                     yield table, foreign_key
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one promise. ``accepts`` and ``rejects`` count the examples that say so.
+
+    ``counterexample`` is SQL to paste into psql, ``reason`` says why a promise is unproven, or what else is to be told.
+    """
+
+    id: str
+    kind: str
+    clause: str
+    verdict: Literal["proven", "broken", "unproven", "not covered"]
+    accepts: int = 0
+    rejects: int = 0
+    seconds: float = 0.0
+    reason: str | None = None
+    counterexample: str | None = None

@@ -1,0 +1,7 @@
+"""A live database, read into the model: one set-based query for each concept, one snapshot, nothing written."""
+
+from __future__ import annotations
+
+from pgcontract.catalog.reading import read_catalog
+
+__all__ = ["read_catalog"]

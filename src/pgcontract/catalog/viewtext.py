@@ -1,0 +1,62 @@
+"""View definitions, so written that 15 and 18 say the same. No I/O.
+
+Up to 15 a view's range table held OLD and NEW, too, so that ruleutils saw more than one relation and qualified every
+column of the outermost SELECT; from 16 on it does so only where the FROM holds more than one. Sub-SELECTs, set
+operations and joins are qualified by all of them. The qualifier is cut out of the server's own text, whose layout
+and meaning stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from postgast import PgQueryError, parse, scan
+
+from pgcontract.errors import CatalogError
+
+
+def normalised(definition: str) -> str:
+    """``pg_get_viewdef``'s text without the qualifiers that only 15 prints, and without the final semicolon."""
+    text = definition.strip().removesuffix(";")
+    try:
+        statements = parse(text).stmts
+    except PgQueryError as error:
+        raise CatalogError("A view's definition cannot be parsed.", seen=text) from error
+    outermost = statements[0].stmt.select_stmt
+    # JOIN, or a comma, makes more than one relation; a set operation has no FROM of its own.
+    if len(outermost.from_clause) != 1 or outermost.from_clause[0].HasField("join_expr"):
+        return text
+    cuts = set(_qualified(outermost))
+    if not cuts:
+        return text
+    data = text.encode()
+    tokens = list(scan(text).tokens)
+    kept = bytearray()
+    position = 0
+    for number, token in enumerate(tokens):
+        if token.start in cuts:
+            kept += data[position : token.start]
+            position = tokens[number + 2].start  # past the name and the dot
+    return (bytes(kept) + data[position:]).decode()
+
+
+def _qualified(node: Any) -> Iterator[int]:
+    """Byte offsets of `relation.column` references outside of sub-SELECTs."""
+    for descriptor, value in node.ListFields():
+        if descriptor.message_type is None:
+            continue
+        for child in value if hasattr(value, "__len__") and not hasattr(value, "ListFields") else (value,):
+            yield from _in_message(child)
+
+
+def _in_message(child: Any) -> Iterator[int]:
+    name = child.DESCRIPTOR.name
+    if name == "SelectStmt":
+        return
+    if name == "ColumnRef":
+        # `relation.*` and a lone column stay as they are.
+        if len(child.fields) == 2 and child.fields[1].HasField("string"):
+            yield child.location
+        return
+    yield from _qualified(child)

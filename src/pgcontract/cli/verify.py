@@ -1,0 +1,100 @@
+"""``pgcontract verify``: the main job."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pgcontract.cli import options
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgcontract.ephemeral import ServerChoice
+    from pgcontract.verify import Plan
+
+
+def verify(  # noqa: PLR0913, PLR0917 - a command's options
+    path: options.SystemPath = None,
+    pg: options.Major = None,
+    dsn: options.Dsn = None,
+    pg_bin: options.PgBin = None,
+    no_install: options.NoInstall = False,
+    examples: Annotated[int, typer.Option(min=1, help="Drawn examples a promise and direction.")] = 100,
+    seed: Annotated[int, typer.Option(help="Draws other examples.")] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID", help="Only this promise, or this table's.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
+    json: options.JsonFile = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Prove every promise of a schema, on a PostgreSQL server of its own that is gone afterwards.
+
+    Example: pgcontract verify schema/social_selling --pg 17
+    """
+    from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.verify import Plan  # noqa: PLC0415
+
+    paths = options.chosen(path)
+    if json is not None and len(paths) > 1:
+        raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
+    choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    plan = Plan(examples, seed, tuple(only or ()), workers)
+    kept = [_verify(p, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
+    raise typer.Exit(0 if all(kept) else 1)
+
+
+def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, quiet: bool, verbose: bool) -> bool:
+    from pgcontract.contract import Contract, Difference, read  # noqa: PLC0415
+    from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
+    from pgcontract.report import terminal  # noqa: PLC0415
+    from pgcontract.system import System  # noqa: PLC0415
+    from pgcontract.verify import verify as prove  # noqa: PLC0415
+
+    console = options.console()
+    system = System.load(path)
+    with ephemeral(system, choice) as stage, _progress(quiet=quiet) as progress:
+        if system.contract.exists():
+            contract = read(system.contract)
+        else:
+            contract = Contract(system.name, stage.read_catalog())
+            console.print(f"{path} has no contract.toml: its promises are frozen in memory, for this run only.\n")
+        task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
+
+        def started(count: int, drift: Sequence[Difference]) -> None:
+            progress.update(task, total=count)
+            terminal.show_drift(progress.console, drift)
+
+        result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
+    if json is not None:
+        _write(json, result.as_json())
+    replay = ["pgcontract", "verify", str(path), "--pg", str(stage.server.major)]
+    replay += ["--examples", str(plan.examples), "--seed", str(plan.seed)]
+    terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=shlex.join(replay))
+    return result.kept
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error
+
+
+def _progress(*, quiet: bool) -> Progress:
+    console = options.console(error=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )

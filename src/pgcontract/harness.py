@@ -1,0 +1,112 @@
+"""Contracts as pytest's cases: collected from contract.toml without a server, proven on this process's own clone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import psycopg
+
+from pgcontract.contract import Difference, drift, read
+from pgcontract.ephemeral import ServerChoice, staged
+from pgcontract.errors import UsageError
+from pgcontract.promises import promises
+from pgcontract.promises.base import Direction, Promise
+from pgcontract.prover import Evidence, Prover, counterexample
+from pgcontract.rows.worlds import Worlds
+from pgcontract.server import Server
+from pgcontract.session import Session
+from pgcontract.system import System
+
+
+class BrokenPromise(AssertionError):
+    """A promise that was contradicted. The message is SQL to paste into psql, and the command that replays it."""
+
+
+class UnprovenPromise(AssertionError):
+    """A promise for which no evidence could be made. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One direction of one promise of one system."""
+
+    system: System
+    promise: Promise
+    direction: Direction
+
+    def __str__(self) -> str:
+        return f"{self.system.name}/{self.promise.id}-{self.direction}"
+
+
+@cache
+def cases(path: Path) -> tuple[Case, ...]:
+    """Every case of a system's frozen contract, in the contract's order. Reads files only.
+
+    Raises UsageError where there is no contract, ContractError where it cannot be read.
+    """
+    system = System.load(path)
+    if not system.contract.exists():
+        raise UsageError(
+            "The system has no contract yet.", where=str(system.contract), remedy=f"Freeze it: pgcontract freeze {path}"
+        )
+    frozen = read(system.contract).catalog
+    return tuple(Case(system, p, direction) for p in promises(frozen) for direction in p.directions)
+
+
+@dataclass
+class Harness:
+    """One process's clone, session and prover a system, opened when the first of its cases is proven."""
+
+    server: Server
+    choice: ServerChoice
+    examples: int
+    seed: int
+    _open: dict[Path, tuple[Prover, Sequence[Difference]]] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def prove(self, case: Case) -> Evidence:
+        """Prove one case.
+
+        Raises BrokenPromise, UnprovenPromise, and ServerError when the server goes away.
+        """
+        prover, differences = self._prover(case.system)
+        evidence = prover.prove(case.promise, case.direction)
+        told = "".join(f"\ndrift: {d}" for d in differences if d.promise_id == case.promise.id)
+        if evidence.contradiction is not None:
+            seen = evidence.contradiction
+            raise BrokenPromise(
+                f"{case.promise.id} is broken. Promised: {seen.expected}; seen: {seen.seen}{told}\n\n"
+                f"{counterexample(case.promise, seen)}\n\nreplay: {self._replay(case)}"
+            )
+        if evidence.missing is not None:
+            raise UnprovenPromise(
+                f"{case.promise.id} is unproven: {evidence.missing}{told}\n\nreplay: {self._replay(case)}"
+            )
+        return evidence
+
+    def close(self) -> None:
+        """Drop the clones; the server is left running."""
+        self._stack.close()
+        self._open.clear()
+
+    def _prover(self, system: System) -> tuple[Prover, Sequence[Difference]]:
+        if system.root not in self._open:
+            stage = self._stack.enter_context(staged(system, self.server, self.choice))
+            clone = self._stack.enter_context(stage.clone())
+            connection = psycopg.connect(clone.dsn, autocommit=True)
+            live = stage.catalog(connection)
+            session = Session(connection)
+            self._stack.callback(session.close)
+            prover = Prover(session, Worlds(live, session), self.examples, self.seed)
+            self._open[system.root] = prover, drift(read(system.contract).catalog, live)
+        return self._open[system.root]
+
+    def _replay(self, case: Case) -> str:
+        words = ["pgcontract", "verify", str(case.system.root), "--only", case.promise.id]
+        words += ["--examples", str(self.examples), "--seed", str(self.seed)]
+        return shlex.join(words + (["--pg", str(self.choice.major)] if self.choice.major else []))

@@ -1,0 +1,216 @@
+"""The pytest plugin: options, fixtures, and contracts as tests.
+
+Light on purpose, since pytest loads it in every run: nothing heavy is imported before a test needs it.
+
+A test that asks for ``promise`` is run once for every promise and direction of the configured systems' contracts, or of
+some kinds: ``@pytest.mark.promises("check", "unique")``. Where no test asks for it, the contracts are collected by
+themselves, so that ``[tool.pgcontract] systems = […]`` is all that a project needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from pgcontract.ephemeral import ServerChoice
+    from pgcontract.harness import Case, Harness
+    from pgcontract.server import Server
+
+Result = TypeVar("Result")
+
+SERVER = pytest.StashKey["Server"]()
+HARNESS = pytest.StashKey["Harness"]()
+SERVER_OF_THE_RUN = "pgcontract_server_of_the_run"
+EXIT_ENVIRONMENT = 2
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of a run."""
+    group = parser.getgroup("pgcontract", "PostgreSQL schemas under contract")
+    group.addoption("--pg", type=int, metavar="MAJOR", help="PostgreSQL's major version")
+    group.addoption("--pg-bin", metavar="FOLDER", help="the folder that holds postgres and initdb")
+    group.addoption("--dsn", metavar="DSN", help="a server of yours, on which databases are created and dropped")
+    group.addoption("--contract-examples", type=int, default=25, metavar="N", help="drawn examples a direction")
+    group.addoption("--contract-seed", type=int, default=0, metavar="N", help="draws other examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker."""
+    config.addinivalue_line("markers", "promises(*kinds): the kinds of promises that a `promise` test is run for")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """The server's version, where a schema is under contract."""
+    systems = _systems(config)
+    if not systems:
+        return []
+    named = ", ".join(path.name for path in systems)
+    return [f"pgcontract: {named} on {_told(_version, config)}"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``promise`` once a promise and direction."""
+    if "promise" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("promises")
+    kinds = marker.args if marker else ()
+    found = [c for c in _told(_cases, metafunc.config) if not kinds or c.promise.kind in kinds]
+    metafunc.parametrize("promise", found, ids=str, indirect=True)
+
+
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Collect the contracts by themselves where no test asks for them and no path was given."""
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    if everything and not any("promise" in getattr(item, "fixturenames", ()) for item in items):
+        for path in _systems(config):
+            contract = ContractFile.from_parent(session, path=path / "contract.toml", name=path.name)
+            items += contract.collect()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop the clones, then stop the server."""
+    stash = session.config.stash
+    if HARNESS in stash:
+        stash[HARNESS].close()
+        del stash[HARNESS]
+    if SERVER in stash:
+        stash[SERVER].stop()
+        del stash[SERVER]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """One server a run: xdist's controller starts it, and its workers are told where it is."""
+    if _systems(node.config):
+        node.workerinput[SERVER_OF_THE_RUN] = _told(_server, node.config).address.dsn()
+
+
+class Promised:
+    """What a test holds: one direction of one promise."""
+
+    def __init__(self, case: Case, config: pytest.Config) -> None:
+        self.case = case
+        self._config = config
+
+    def prove(self) -> None:
+        """Prove it, or fail with the smallest counterexample as SQL.
+
+        Ends the whole run when the server is lost: hundreds of failures would say no more.
+        """
+        __tracebackhide__ = True
+        _told(lambda config: _harness(config).prove(self.case), self._config)
+
+
+@pytest.fixture
+def promise(request: pytest.FixtureRequest) -> Promised:
+    """One direction of one promise of a configured system's contract; prove it with ``promise.prove()``."""
+    return Promised(request.param, request.config)
+
+
+@pytest.fixture(scope="session")
+def pgcontract_server(request: pytest.FixtureRequest) -> Server:
+    """The run's PostgreSQL server, started for its first user and stopped after the last.
+
+    It has what pytest-postgresql asks of a server: ``factories.postgresql_noproc(depends_on="pgcontract_server")``.
+    """
+    return _told(_server, request.config)
+
+
+class ContractFile(pytest.Collector):
+    """A contract.toml as a collection of cases."""
+
+    def collect(self) -> list[pytest.Item]:
+        """One item a promise and direction."""
+        from pgcontract.harness import cases  # noqa: PLC0415 - only where a contract is collected
+
+        found = _told(lambda _: cases(self.path.parent), self.config)
+        return [ContractItem.from_parent(self, name=str(case), case=case) for case in found]
+
+
+class ContractItem(pytest.Item):
+    """One direction of one promise."""
+
+    def __init__(self, *, case: Case, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._promised = Promised(case, self.config)
+
+    def runtest(self) -> None:
+        """Prove it."""
+        self._promised.prove()
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Tell the counterexample, not our frames."""
+        return str(excinfo.value) if excinfo.errisinstance(AssertionError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the promise stands."""
+        return self.path, None, self.name
+
+
+def _told(make: Callable[[pytest.Config], Result], config: pytest.Config) -> Result:
+    """Call it; a user's mistake or a lost server ends the run with one message, not with a traceback a test."""
+    from pgcontract.errors import PgContractError  # noqa: PLC0415 - pytest loads this module in every run
+
+    try:
+        return make(config)
+    except PgContractError as error:
+        pytest.exit(f"pgcontract: {error}", returncode=EXIT_ENVIRONMENT)
+
+
+def _systems(config: pytest.Config) -> Sequence[Path]:
+    """The folders of the systems that pyproject.toml names."""
+    if config.rootpath.joinpath("pyproject.toml").exists():
+        from pgcontract.system import configured  # noqa: PLC0415
+
+        return _told(lambda _: configured(config.rootpath), config)
+    return []
+
+
+def _cases(config: pytest.Config) -> list[Case]:
+    from pgcontract.harness import cases  # noqa: PLC0415
+
+    return [case for path in _systems(config) for case in cases(path)]
+
+
+def _choice(config: pytest.Config) -> ServerChoice:
+    from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415
+
+    pg_bin = config.getoption("--pg-bin")
+    workerinput = getattr(config, "workerinput", {})
+    return ServerChoice(
+        config.getoption("--pg"),
+        dsn=config.getoption("--dsn"),
+        pg_bin=Path(pg_bin) if pg_bin else None,
+        running=workerinput.get(SERVER_OF_THE_RUN),
+    )
+
+
+def _server(config: pytest.Config) -> Server:
+    """The run's server, with the first system's template in it."""
+    if SERVER not in config.stash:
+        from pgcontract.ephemeral import open_server  # noqa: PLC0415
+        from pgcontract.system import System  # noqa: PLC0415
+
+        systems = _systems(config)
+        config.stash[SERVER] = open_server(_choice(config), System.load(systems[0]) if systems else None)
+    return config.stash[SERVER]
+
+
+def _harness(config: pytest.Config) -> Harness:
+    if HARNESS not in config.stash:
+        from pgcontract.harness import Harness  # noqa: PLC0415
+
+        options = config.getoption("--contract-examples"), config.getoption("--contract-seed")
+        config.stash[HARNESS] = Harness(_server(config), _choice(config), *options)
+    return config.stash[HARNESS]
+
+
+def _version(config: pytest.Config) -> str:
+    """The server's version, without starting one."""
+    from pgcontract.ephemeral import version  # noqa: PLC0415
+
+    return version(_choice(config))

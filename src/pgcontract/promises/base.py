@@ -1,0 +1,185 @@
+"""What a promise is to the rest: cases that must succeed, cases that must fail, and how an outcome is judged.
+
+A case is one round trip: statements that are sent together on top of a world and rolled back. Nothing here opens a
+connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from hypothesis.strategies import SearchStrategy
+
+from pgcontract.model import Name
+from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.statements import Statement
+from pgcontract.rows.worlds import World, Worlds
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that must succeed.
+
+    ``setup`` only prepares: if it fails, the case says nothing. ``act`` is what is judged. Where the last of ``act``
+    returns rows, there must be exactly one, every field of it true. ``guard`` makes a query that is true where the
+    case really is what it claims to be; it is asked only when the outcome contradicts the promise.
+    """
+
+    act: tuple[Statement, ...]
+    setup: tuple[Statement, ...] = ()
+    guard: Callable[[], Statement] | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Everything that is sent, in order."""
+        return (*self.setup, *self.act)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation(Change):
+    """A change that must fail: with one of these SQLSTATEs, naming this constraint, column or data type."""
+
+    sqlstates: frozenset[str] = frozenset()
+    constraint: str | None = None
+    column: str | None = None
+    datatype: str | None = None
+
+    def matches(self, refusal: Refusal) -> bool:
+        """Whether an error is the one that was promised."""
+        return refusal.sqlstate in self.sqlstates and all(
+            wanted is None or wanted == seen
+            for wanted, seen in (
+                (self.constraint, refusal.constraint),
+                (self.column, refusal.column),
+                (self.datatype, refusal.datatype),
+            )
+        )
+
+    @property
+    def promised(self) -> str:
+        """The error that was promised, in words."""
+        named = self.constraint or self.column or self.datatype
+        return " or ".join(sorted(self.sqlstates)) + (f" naming {named}" if named else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Cases of one direction. ``always`` are tried first and every time, simplest first; then ``drawn`` by Hypothesis.
+
+    ``missing`` says why there are none, or what could not be covered; ``notes`` is told with the verdict.
+    """
+
+    always: tuple[Change, ...] = ()
+    drawn: SearchStrategy[Change] | None = None
+    world: World | None = None
+    missing: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Direction(StrEnum):
+    """The two directions of a proof."""
+
+    ACCEPTS = "accepts"
+    REJECTS = "rejects"
+
+
+class Outcome(StrEnum):
+    """What one case says about its promise."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    BLOCKED = "blocked"
+    """Something else decided: another constraint, a trigger, or the case was not what it claimed to be."""
+
+
+class Promise(Protocol):
+    """One thing that a schema guarantees. Made from the frozen contract, judged on worlds of the live catalog."""
+
+    @property
+    def id(self) -> str:
+        """Stable, and unique within a contract."""
+
+    @property
+    def kind(self) -> str:
+        """A word of the table of kinds."""
+
+    @property
+    def clause(self) -> str:
+        """The promise in SQL's words, on one line."""
+
+    @property
+    def table(self) -> Name:
+        """The table (or type) whose promise it is: promises of one table share worlds."""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that exist for this kind."""
+
+    def accepts(self, worlds: Worlds) -> Cases:
+        """Cases that must succeed. Raises Unbuildable where no row can be made."""
+
+    def rejects(self, worlds: Worlds) -> Cases:
+        """Violations: cases that must fail by this promise and no other. Raises Unbuildable."""
+
+    def owns(self, refusal: Refusal) -> bool:
+        """Whether this error in a case that must succeed is this promise's doing, and no other's."""
+
+    def present(self, worlds: Worlds) -> bool:
+        """Whether the live catalog still knows the promise by its name: if not, no other error excuses its absence."""
+
+
+SCHEMA_IS_ANOTHER = "42"
+"""SQLSTATE class of errors that say that a table, column, type or function is not there or not of the promised type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the server answered to a case: the first error, or the fields of the last statement's rows."""
+
+    refusal: Refusal | None = None
+    rows: Sequence[tuple[bytes | None, ...]] | None = None
+
+    @property
+    def true(self) -> bool:
+        """Whether the last statement returned nothing to judge, or one row of which every field is true."""
+        return self.rows is None or (len(self.rows) == 1 and all(field == b"t" for field in self.rows[0]))
+
+    def __str__(self) -> str:
+        if self.refusal:
+            return str(self.refusal)
+        return "accepted" if self.true else "accepted, but with another result than promised"
+
+
+def judge(promise: Promise, change: Change, seen: Seen, *, present: bool) -> Outcome:
+    """What a case's outcome says about its promise, before any guard is asked."""
+    refusal = seen.refusal
+    if refusal is not None and refusal.position < len(change.setup):
+        return Outcome.BLOCKED
+    if isinstance(change, Violation):
+        if refusal is None:
+            return Outcome.BROKEN
+        if change.matches(refusal):
+            return Outcome.HELD
+        return Outcome.BROKEN if promise.owns(refusal) or not present else Outcome.BLOCKED
+    if refusal is None:
+        return Outcome.HELD if seen.true else Outcome.BROKEN
+    if promise.owns(refusal) or refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER):
+        return Outcome.BROKEN
+    return Outcome.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A case whose outcome breaks a promise, with the world that it needs."""
+
+    change: Change
+    seen: Seen
+    setup: tuple[Statement, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What the promise says should have happened."""
+        return self.change.promised if isinstance(self.change, Violation) else "accepted"

@@ -1,0 +1,204 @@
+"""CHECKs: each way to satisfy one is accepted at its boundaries; each atomic condition of it decides alone once.
+
+The second is active-clause coverage: a row for which the CHECK is false because of that one condition. The oracle has
+evaluated every row that is always tried; drawn ones carry the clause as their guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, product
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from psycopg import sql
+
+from pgcontract.contract import constraint_id
+from pgcontract.model import Catalog, Check, Name
+from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.shape import Clause, clause
+from pgcontract.rows.statements import Statement, Value
+from pgcontract.rows.worlds import World, Worlds
+from pgcontract.values.expressions import Literal, atoms, branches, deciding
+
+CHECK_VIOLATION = "23514"
+MOST_ROWS = 240
+MOST_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class TableCheck:
+    """A CHECK of a table."""
+
+    table: Name
+    check: Check
+
+    kind = "check"
+    directions = (Direction.ACCEPTS, Direction.REJECTS)
+
+    @property
+    def id(self) -> str:
+        """``messages.chk_sender_type``."""
+        return constraint_id(self.table, self.check.name)
+
+    @property
+    def clause(self) -> str:
+        """``CHECK (…)``."""
+        return f"CHECK ({self.check.expression})"
+
+    def accepts(self, worlds: Worlds) -> Cases:
+        """Rows that pass in each way there is."""
+        world, frozen = self._world(worlds)
+        ways = branches(frozen.condition, True)
+        always: dict[str, Change] = {}
+        for way in ways:
+            rows = list(islice(self._rows(world, frozen, way), MOST_ROWS))
+            kept = world.shape.holds([*self._others(world), frozen.wanting("passes")], rows)
+            for row in islice((r for r, holds in zip(rows, kept, strict=True) if holds), MOST_SHOWN):
+                change = Change(
+                    (world.insert(row, show=sorted(frozen.columns)),), guard=self._guard(world, row, "passes")
+                )
+                always.setdefault(repr(row), change)
+        if not always:
+            return Cases(world=world, missing="no row was found that satisfies the CHECK")
+        drawn = [
+            strategy.map(lambda row: Change((world.insert(row),), guard=self._guard(world, row, "passes")))
+            for way in ways
+            if (strategy := self._drawn(world, frozen, way)) is not None
+        ]
+        return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world)
+
+    def rejects(self, worlds: Worlds) -> Cases:
+        """For each atomic condition, rows that it alone makes wrong."""
+        world, frozen = self._world(worlds)
+        always: dict[str, Violation] = {}
+        drawn: list[SearchStrategy[Change]] = []
+        redundant: list[str] = []
+        wanted = [*self._others(world), frozen.wanting(False)]
+        for atom in atoms(frozen.condition):
+            alone: list[dict[str, Value]] = []
+            for way in deciding(frozen.condition, atom):
+                rows = list(islice(self._rows(world, frozen, way), MOST_ROWS))
+                kept = self._decided(world, wanted, way, rows)
+                alone += islice(kept, MOST_SHOWN)
+                if alone and (strategy := self._drawn(world, frozen, way)) is not None:
+                    drawn.append(strategy.map(lambda row: self._violation(world, row)))
+            for row in alone:
+                always.setdefault(repr(row), self._violation(world, row))
+            if not alone:
+                redundant.append(atom.text)
+        if not always:
+            return Cases(world=world, missing="no row was found that breaks this CHECK and no other")
+        notes = tuple(f"redundant: the rest implies {text}" for text in redundant)
+        return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world, notes=notes)
+
+    def owns(self, refusal: Refusal) -> bool:
+        """23514 by this name."""
+        return refusal.sqlstate == CHECK_VIOLATION and refusal.constraint == self.check.name
+
+    def present(self, worlds: Worlds) -> bool:
+        """Whether the live table has a CHECK of this name."""
+        table = worlds.catalog.table(self.table)
+        return table is not None and any(c.name == self.check.name for c in table.checks)
+
+    def _world(self, worlds: Worlds) -> tuple[World, Clause]:
+        table = worlds.shape(self.table).table
+        frozen = clause(self.check.expression, table)
+        needed = frozenset(fk.name for fk in table.foreign_keys if frozen.columns & set(fk.columns))
+        return worlds.world(self.table, needed), frozen
+
+    def _others(self, world: World) -> list[Clause]:
+        return [c for name, c in world.shape.clauses.items() if name != self.check.name]
+
+    @staticmethod
+    def _decided(
+        world: World, wanted: Sequence[Clause], way: Iterable[Literal], rows: Sequence[dict[str, Value]]
+    ) -> Iterator[dict[str, Value]]:
+        """Rows that are wrong in this very way: every literal of it has the truth that it should have."""
+        literals = [Clause(lit.atom.text, lit.atom, lit.atom.columns, lit.truth) for lit in way]
+        kept = world.shape.holds([*wanted, *literals], rows)
+        return (row for row, holds in zip(rows, kept, strict=True) if holds)
+
+    def _rows(self, world: World, frozen: Clause, way: Iterable[Literal]) -> Iterator[dict[str, Value]]:
+        """Rows like the base row but for the columns of the CHECK, which take values from this way's domains.
+
+        Other CHECKs with several ways to pass may need other columns changed along with them: one search for that.
+        """
+        shape = world.shape
+        columns = [c.name for c in shape.columns if c.name in frozen.columns]
+        literals = (*shape.sure_without(self.check.name), *way)
+        parents = [{**a} for pair in world.parents.values() for a in pair]
+        options = [[p[c] for p in parents if c in p] + shape.options(c, literals, world.base[c]) for c in columns]
+        if not all(options):
+            return
+        rows = [
+            {**world.base, **dict(zip(columns, values, strict=True))} for values in islice(product(*options), MOST_ROWS)
+        ]
+        yield from rows
+        others = self._others(world)
+        way_clauses = [Clause(lit.atom.text, lit.atom, lit.atom.columns, lit.truth) for lit in way]
+        good = shape.holds(way_clauses, rows)
+        if any(shape.holds([*others, *way_clauses], rows)):
+            return
+        for row in islice((r for r, holds in zip(rows, good, strict=True) if holds), 4):
+            found = shape.find(row, way_clauses, fixed=frozenset(columns), without=[self.check.name])
+            if found is not None:
+                yield found
+
+    def _drawn(self, world: World, frozen: Clause, way: Iterable[Literal]) -> SearchStrategy[dict[str, Value]] | None:
+        """Base rows whose columns of the CHECK are drawn from this way's domains."""
+        shape = world.shape
+        literals = (*shape.sure_without(self.check.name), *way)
+        strategies: dict[str, SearchStrategy[Value]] = {}
+        for column in shape.columns:
+            if column.name not in frozen.columns:
+                continue
+            reach = shape.domain(column.name, literals)
+            if reach.empty:
+                return None
+            if reach.null == "required":
+                strategies[column.name] = st.none()
+            elif reach.null == "allowed" and not column.not_null:
+                strategies[column.name] = st.none() | reach.strategy
+            else:
+                strategies[column.name] = reach.strategy
+        if len(strategies) == 1:
+            ((name, strategy),) = strategies.items()
+            return strategy.map(lambda value: {**world.base, name: value})
+        return st.fixed_dictionaries(strategies).map(lambda values: {**world.base, **values})
+
+    @staticmethod
+    def _either(always: list[Change], drawn: list[SearchStrategy[Change]]) -> SearchStrategy[Change]:
+        """Draw freely where the solver can, and fall back on rows that were evaluated."""
+        return st.one_of(*drawn, st.sampled_from(always)) if drawn else st.sampled_from(always)
+
+    def _violation(self, world: World, row: dict[str, Value]) -> Violation:
+        return Violation(
+            (world.insert(row),),
+            guard=self._guard(world, row, False),
+            sqlstates=frozenset([CHECK_VIOLATION]),
+            constraint=self.check.name,
+        )
+
+    def _guard(self, world: World, row: dict[str, Value], want: bool | str) -> Callable[[], Statement]:
+        return partial(_evaluation, world, self.check.expression, row, want)
+
+
+def _evaluation(world: World, expression: str, row: dict[str, Value], want: bool | str) -> Statement:
+    """A query that is true where the frozen expression, evaluated for the row, is as wanted."""
+    quoted = {c: sql.Identifier(c).as_string() for c in row}
+    columns = ", ".join(f"${n}::{world.shape.types[c]} AS {quoted[c]}" for n, c in enumerate(row, 1))
+    test = "IS NOT FALSE" if want == "passes" else f"IS {want}".upper()
+    alias = sql.Identifier(world.table.name.name).as_string()
+    return Statement(f"SELECT ({expression}) {test} FROM (SELECT {columns}) AS {alias}", tuple(row.values()))
+
+
+def promises(catalog: Catalog) -> Iterator[TableCheck]:
+    """One for every CHECK of a table that PostgreSQL enforces."""
+    for table in catalog.tables:
+        for check in table.checks:
+            if check.enforced:
+                yield TableCheck(table.name, check)

@@ -1,0 +1,117 @@
+"""Column types: boundary and drawn values come back unchanged; what is no value of the type is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pgcontract.contract import column_id
+from pgcontract.model import Catalog, Column, Name
+from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.statements import Value
+from pgcontract.rows.worlds import World, Worlds
+from pgcontract.values.types import Refused, UnknownType, space
+
+DATA_EXCEPTION = "22"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column's type with its modifier."""
+
+    table: Name
+    column: Column
+
+    kind = "column type"
+    directions = (Direction.ACCEPTS, Direction.REJECTS)
+
+    @property
+    def id(self) -> str:
+        """``messages.content.type``."""
+        return column_id(self.table, self.column.name, "type")
+
+    @property
+    def clause(self) -> str:
+        """``content text``."""
+        return f"{self.column.name} {self.column.type}"
+
+    def accepts(self, worlds: Worlds) -> Cases:
+        """The base row, every boundary that the CHECKs allow, then drawn values; each must come back as promised."""
+        world = self._world(worlds)
+        name = self.column.name
+        values: list[Value] = [row[name] for row in self._rows(world)]
+        values += [v for v in world.variations.get(name, ()) if v is not None]
+        always = tuple(self._stored(world, v) for v in dict.fromkeys(values) if v is not None)
+        bound = any(name in fk.columns for fk in world.table.foreign_keys)
+        reach = world.shape.domain(name, world.shape.sure)
+        if bound or reach.empty:
+            return Cases(always, world=world)
+        return Cases(always, reach.strategy.map(lambda v: self._stored(world, v)), world=world)
+
+    def rejects(self, worlds: Worlds) -> Cases:
+        """Literals that are too long, out of range, or none of the type."""
+        world = self._world(worlds)
+        try:
+            values = space(self.column.type, worlds.catalog)
+        except UnknownType as error:
+            return Cases(world=world, missing=error.what)
+        always = tuple(self._refused(world, refused) for refused in values.refused)
+        drawn = values.drawn_refused
+        return Cases(always, drawn.map(lambda r: self._refused(world, r)) if drawn is not None else None, world=world)
+
+    def owns(self, refusal: Refusal) -> bool:
+        """Data exceptions name no column; only this one's value is out of the ordinary."""
+        return refusal.sqlstate.startswith(DATA_EXCEPTION)
+
+    def present(self, worlds: Worlds) -> bool:
+        """Whether the live column is there with the same type."""
+        table = worlds.catalog.table(self.table)
+        live = table.column(self.column.name) if table else None
+        return live is not None and live.type == self.column.type
+
+    def _world(self, worlds: Worlds) -> World:
+        table = worlds.shape(self.table).table
+        return worlds.world(
+            self.table, frozenset(fk.name for fk in table.foreign_keys if self.column.name in fk.columns)
+        )
+
+    def _rows(self, world: World) -> Iterator[dict[str, Value]]:
+        """The base row with a parent by every foreign key of the column, for either twin."""
+        yield from ({**world.base, **parent} for parents in world.parents.values() for parent in parents)
+        yield {self.column.name: None, **world.base}
+
+    def _row(self, world: World, value: Value) -> dict[str, Value]:
+        name = self.column.name
+        for row in self._rows(world):
+            if row[name] == value:
+                return row
+        return {**world.base, name: value}
+
+    def _stored(self, world: World, value: Value) -> Change:
+        name = self.column.name
+        row = self._row(world, value)
+        explicit = world.shape.explicit(row)
+        count = len({**explicit, name: value})
+        column = sql.Identifier(name).as_string()
+        returning = (
+            f" RETURNING {column}::text IS NOT DISTINCT FROM (${count + 1}::{self.column.type})::text AS same_value,"
+            f" pg_typeof({column}) = ${count + 2}::regtype AS same_type"
+        )
+        statement = world.insert(row, show=[name], returning=returning, extra=(value, self.column.type))
+        return Change((statement,))
+
+    def _refused(self, world: World, refused: Refused) -> Violation:
+        name = self.column.name
+        statement = world.insert({**world.base, name: refused.literal}, show=[name])
+        return Violation((statement,), sqlstates=frozenset([refused.sqlstate]))
+
+
+def promises(catalog: Catalog) -> Iterator[ColumnType]:
+    """The type of every column that can be written; a generated one's is its expression's business."""
+    for table in catalog.tables:
+        for column in table.columns:
+            if column.generated is None and column.identity != "ALWAYS":
+                yield ColumnType(table.name, column)

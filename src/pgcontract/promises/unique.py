@@ -1,0 +1,293 @@
+"""Keys and unique indexes: a second row with the same key is refused; one that differs in a key column is not.
+
+Where another key is implied (UNIQUE (id, user_id) beside PRIMARY KEY (id)), that one fires first and no row can break
+this one alone. Then the evidence is the conflict itself: an INSERT … ON CONFLICT that names this key as its arbiter
+does nothing, although every other key would raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hypothesis.strategies import SearchStrategy
+from psycopg import sql
+
+from pgcontract.contract import constraint_id
+from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
+from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.shape import Clause, clause, index_columns
+from pgcontract.rows.statements import Statement, Value
+from pgcontract.rows.worlds import World, Worlds
+
+UNIQUE_VIOLATION = "23505"
+
+Rows = tuple[dict[str, Value], dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A PRIMARY KEY, a UNIQUE constraint or a unique index."""
+
+    table: Name
+    name: str
+    kind: str
+    clause: str
+    keys: tuple[IndexKey, ...]
+    predicate: str | None
+    nulls_not_distinct: bool
+    constraint: bool
+
+    directions = (Direction.ACCEPTS, Direction.REJECTS)
+
+    @property
+    def id(self) -> str:
+        """``users.idx_users_email``."""
+        return constraint_id(self.table, self.name)
+
+    def accepts(self, worlds: Worlds) -> Cases:
+        """Rows that differ in one key column, that hold NULL in one, or of which one is outside the predicate."""
+        world, inside = self._world(worlds)
+        changes: list[Change] = []
+        drawn: SearchStrategy[Change] | None = None
+        for column in self._columns(world):
+            for pair in self._apart(world, inside, column):
+                changes.append(self._both(world, pair))
+                drawn = drawn or self._draw_apart(world, pair, column)
+        if inside is not None:
+            pairs = list(self._outside(world, inside))
+            if not pairs:
+                return Cases(world=world, missing="no row was found outside the predicate with the same key")
+            changes += [self._both(world, pair) for pair in pairs]
+        if not self.nulls_not_distinct:
+            changes += [self._both(world, pair) for pair in self._with_null(world, inside)]
+        if not changes:
+            return Cases(world=world, missing="no two rows were found that differ in this key alone")
+        return Cases(tuple(changes), drawn, world=world)
+
+    def rejects(self, worlds: Worlds) -> Cases:
+        """Two rows with the same key, alike in nothing else that may differ."""
+        world, inside = self._world(worlds)
+        pair = self._alike(world, inside)
+        if pair is None:
+            return Cases(world=world, missing="no two rows were found with the same key")
+        if (other := self._implied_by(world, pair)) is not None:
+            change = self._conflict(world, pair)
+            note = f"implied by {other}: shown by ON CONFLICT on this key alone"
+            return Cases((change,), world=world, notes=(note,))
+        always = [self._violation(world, pair)]
+        if self.nulls_not_distinct:
+            always += [self._violation(world, p) for p in self._with_null(world, inside)]
+        return Cases(tuple(always), self._draw_alike(world, pair), world=world)
+
+    def owns(self, refusal: Refusal) -> bool:
+        """23505 by this name."""
+        return refusal.sqlstate == UNIQUE_VIOLATION and refusal.constraint == self.name
+
+    def present(self, worlds: Worlds) -> bool:
+        """Whether the live table has a key or unique index of this name."""
+        table = worlds.catalog.table(self.table)
+        return table is not None and self.name in _uniques(table)
+
+    def _world(self, worlds: Worlds) -> tuple[World, Clause | None]:
+        table = worlds.shape(self.table).table
+        inside = clause(self.predicate, table, want=True) if self.predicate else None
+        columns = set(index_columns(table, (k.column or k.expression for k in self.keys)))
+        needed = frozenset(fk.name for fk in table.foreign_keys if columns & set(fk.columns))
+        world = worlds.world(self.table, needed)
+        return world, inside
+
+    def _columns(self, world: World) -> tuple[str, ...]:
+        named = index_columns(world.table, (k.column or k.expression for k in self.keys))
+        return tuple(c.name for c in world.shape.columns if c.name in named)
+
+    def _rows(self, world: World) -> Rows:
+        """The base row and its twin, with parents by every foreign key that the key's columns belong to."""
+        base, twin = dict(world.base), dict(world.twin)
+        for first, second in world.parents.values():
+            base |= first
+            twin |= second
+        return base, twin
+
+    def _copied(
+        self, world: World, base: Mapping[str, Value], row: Mapping[str, Value], columns: set[str]
+    ) -> dict[str, Value]:
+        """``row`` with these columns of ``base``, and whatever foreign keys tie to them."""
+        tied = set(columns)
+        grown = True
+        while grown:
+            grown = False
+            for fk in world.table.foreign_keys:
+                among = set(fk.columns)
+                if among & tied and not among <= tied and all(base[c] is not None for c in fk.columns):
+                    tied |= among
+                    grown = True
+        return {c: base[c] if c in tied else v for c, v in row.items()}
+
+    def _found(self, world: World, row: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
+        fixed = frozenset(self._columns(world)) | {c for fk in world.table.foreign_keys for c in fk.columns}
+        return world.shape.find(row, [inside] if inside else [], fixed=fixed)
+
+    def _alike(self, world: World, inside: Clause | None) -> Rows | None:
+        base, twin = self._rows(world)
+        columns = set(self._columns(world))
+        first = world.shape.find(base, [inside] if inside else [], fixed=frozenset(columns))
+        if first is None or (any(first[c] is None for c in columns) and not self.nulls_not_distinct):
+            first = self._filled(world, base, inside)
+        if first is None:
+            return None
+        second = self._found(world, self._copied(world, first, twin, columns), inside)
+        return None if second is None else (first, second)
+
+    def _filled(self, world: World, base: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
+        """The base row with a value in every nullable key column."""
+        row = dict(base)
+        for column in self._columns(world):
+            if row[column] is None:
+                row[column] = world.shape.domain(column, world.shape.sure).fresh(0)
+        if any(row[c] is None for c in self._columns(world)):
+            return None
+        return self._found(world, row, inside)
+
+    def _apart(self, world: World, inside: Clause | None, column: str) -> Iterator[Rows]:
+        """Both rows inside the predicate, equal in every key column but one."""
+        pair = self._alike(world, inside)
+        if pair is None:
+            return
+        first, _ = pair
+        _, twin = self._rows(world)
+        columns = set(self._columns(world))
+        other = self._copied(world, first, twin, columns - {column})
+        if other[column] == first[column] or other[column] is None:
+            fresh = world.shape.domain(column, world.shape.sure).fresh(1)
+            bound = any(column in fk.columns for fk in world.table.foreign_keys)
+            if fresh is None or bound or fresh == first[column]:
+                return
+            other[column] = fresh
+        second = self._found(world, other, inside)
+        if second is not None and second[column] != first[column]:
+            yield first, second
+
+    def _outside(self, world: World, inside: Clause) -> Iterator[Rows]:
+        """The same key twice, of which one row or both are outside the predicate."""
+        pair = self._alike(world, inside)
+        if pair is None:
+            return
+        first, second = pair
+        away = self._found(world, second, inside.wanting("fails"))
+        if away is not None:
+            yield away, first
+            yield first, away
+
+    def _with_null(self, world: World, inside: Clause | None) -> Iterator[Rows]:
+        pair = self._alike(world, inside)
+        if pair is None:
+            return
+        for column in self._columns(world):
+            found = world.table.column(column)
+            if found is None or found.not_null:
+                continue
+            first, second = ({**row, column: None} for row in pair)
+            good = world.shape.holds([*world.shape.clauses.values(), *([inside] if inside else [])], [first, second])
+            if all(good):
+                yield first, second
+
+    def _implied_by(self, world: World, pair: Rows) -> str | None:
+        """Another key that these two rows break as well: it is equal in both wherever this one is."""
+        equal = {c for c in pair[0] if pair[0][c] == pair[1][c] and pair[0][c] is not None}
+        mine = set(self._columns(world))
+        for name, (columns, predicate) in _uniques(world.table).items():
+            if name != self.name and columns and columns <= equal and columns <= mine and predicate is None:
+                return name
+        return None
+
+    def _both(self, world: World, pair: Rows) -> Change:
+        columns = self._columns(world)
+        first, second = (world.insert(row, show=columns) for row in pair)
+        return Change((second,), setup=(first,))
+
+    def _violation(self, world: World, pair: Rows) -> Violation:
+        columns = self._columns(world)
+        first, second = (world.insert(row, show=columns) for row in pair)
+        return Violation((second,), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name)
+
+    def _conflict(self, world: World, pair: Rows) -> Change:
+        """Nothing is inserted and nothing raised: the count is what it was."""
+        columns = self._columns(world)
+        first = world.insert(pair[0], show=columns)
+        target = (
+            f"ON CONSTRAINT {sql.Identifier(self.name).as_string()}"
+            if self.constraint
+            else "("
+            + ", ".join(k.expression if k.column is None else sql.Identifier(k.column).as_string() for k in self.keys)
+            + ")"
+            + (f" WHERE {self.predicate}" if self.predicate else "")
+        )
+        second = world.insert(
+            pair[1], show=columns, returning=f" ON CONFLICT {target} DO NOTHING RETURNING false AS refused"
+        )
+        inserted = f"WITH made AS ({second.text}) SELECT NOT EXISTS (SELECT FROM made) AS refused"
+        return Change((Statement(inserted, second.values),), setup=(first,))
+
+    def _draw_alike(self, world: World, pair: Rows) -> SearchStrategy[Change] | None:
+        column = self._free(world, pair)
+        if column is None:
+            return None
+        reach = world.shape.domain(column, world.shape.sure)
+        return reach.strategy.map(lambda v: self._violation(world, ({**pair[0], column: v}, {**pair[1], column: v})))
+
+    def _draw_apart(self, world: World, pair: Rows, column: str) -> SearchStrategy[Change] | None:
+        if column != self._free(world, pair):
+            return None
+        reach = world.shape.domain(column, world.shape.sure)
+        other = pair[0][column]
+        values = reach.strategy.filter(lambda v: v != other)
+        return values.map(lambda v: self._both(world, (pair[0], {**pair[1], column: v})))
+
+    def _free(self, world: World, pair: Rows) -> str | None:
+        """A key column whose value may be drawn: of no foreign key and no condition but its own domain's."""
+        bound = {c for fk in world.table.foreign_keys for c in fk.columns}
+        if self.predicate:
+            bound |= clause(self.predicate, world.table).columns
+        plain = {k.column for k in self.keys}
+        free = (c for c in self._columns(world) if c not in bound and c in plain and pair[0][c] is not None)
+        column = next(free, None)
+        return None if column is None or world.shape.domain(column, world.shape.sure).empty else column
+
+
+def _uniques(table: Table) -> dict[str, tuple[set[str], str | None]]:
+    """Every key of a table by name, with its columns (none for expressions) and its predicate."""
+    found: dict[str, tuple[set[str], str | None]] = {k.name: (set(k.columns), None) for k in table.keys}
+    for index in table.indexes:
+        if index.unique:
+            plain = all(k.column is not None for k in index.keys)
+            found[index.name] = ({k.column or "" for k in index.keys} if plain else set(), index.predicate)
+    return found
+
+
+def promises(catalog: Catalog) -> Iterator[Unique]:
+    """Every PRIMARY KEY, UNIQUE constraint and unique index of every table."""
+    for table in catalog.tables:
+        for key in table.keys:
+            if not key.without_overlaps:
+                yield _of_key(table.name, key)
+        for index in table.indexes:
+            if index.unique:
+                yield _of_index(table.name, index)
+
+
+def _of_key(table: Name, key: Key) -> Unique:
+    word = "PRIMARY KEY" if key.primary else "UNIQUE" + (" NULLS NOT DISTINCT" if key.nulls_not_distinct else "")
+    keys = tuple(IndexKey(expression=sql.Identifier(c).as_string(), column=c) for c in key.columns)
+    text = f"{word} ({', '.join(key.columns)})"
+    kind = "primary key" if key.primary else "unique"
+    return Unique(table, key.name, kind, text, keys, None, key.nulls_not_distinct, constraint=True)
+
+
+def _of_index(table: Name, index: Index) -> Unique:
+    columns = ", ".join(k.column or k.expression for k in index.keys)
+    text = f"UNIQUE INDEX ({columns})" + (f" WHERE {index.predicate}" if index.predicate else "")
+    return Unique(
+        table, index.name, "unique", text, index.keys, index.predicate, index.nulls_not_distinct, constraint=False
+    )

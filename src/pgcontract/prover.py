@@ -1,0 +1,167 @@
+"""Proves one promise: tries what is always tried, then lets Hypothesis draw and find the smallest contradiction."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+from pgcontract.model import Verdict
+from pgcontract.promises.base import Cases, Change, Contradiction, Direction, Outcome, Promise, Seen, judge
+from pgcontract.rows.shape import Unbuildable
+from pgcontract.rows.statements import paste
+from pgcontract.rows.worlds import Worlds
+from pgcontract.session import Session
+
+DEFAULT_EXAMPLES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one direction gave: how many examples held, or the contradiction, or why there is none."""
+
+    direction: Direction
+    held: int = 0
+    contradiction: Contradiction | None = None
+    missing: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Contradicted(AssertionError):
+    """Raised inside Hypothesis' search, so that it shrinks to the smallest such case."""
+
+
+@dataclass
+class Prover:
+    """Proves promises of one frozen contract against one live catalog, over one session."""
+
+    session: Session
+    worlds: Worlds
+    examples: int = DEFAULT_EXAMPLES
+    seed: int = 0
+
+    def verdict(self, promise: Promise) -> Verdict:
+        """Try both directions of a promise."""
+        started = time.perf_counter()
+        found = {d: self.prove(promise, d) for d in promise.directions}
+        accepts, rejects = (e.held if (e := found.get(d)) else 0 for d in Direction)
+        verdict = Verdict(promise.id, promise.kind, promise.clause, "proven", accepts, rejects)
+        notes = "; ".join(note for evidence in found.values() for note in evidence.notes)
+        verdict = replace(verdict, reason=notes or None, seconds=time.perf_counter() - started)
+        for evidence in found.values():
+            if evidence.contradiction is not None:
+                told = counterexample(promise, evidence.contradiction)
+                return replace(
+                    verdict, verdict="broken", counterexample=told, reason=_difference(evidence.contradiction)
+                )
+        missing = [f"{e.direction}: {e.missing}" for e in found.values() if e.missing]
+        return replace(verdict, verdict="unproven", reason="; ".join(missing)) if missing else verdict
+
+    def prove(self, promise: Promise, direction: Direction) -> Evidence:
+        """Collect the evidence of one direction."""
+        try:
+            cases = promise.accepts(self.worlds) if direction is Direction.ACCEPTS else promise.rejects(self.worlds)
+        except Unbuildable as error:
+            return Evidence(direction, missing=error.what)
+        if cases.missing is not None:
+            return Evidence(direction, missing=cases.missing)
+        return _Trial(self, promise, direction, cases).evidence()
+
+
+class _Trial:
+    """One direction of one promise, tried."""
+
+    def __init__(self, prover: Prover, promise: Promise, direction: Direction, cases: Cases) -> None:
+        self._session = prover.session
+        self._promise = promise
+        self._direction = direction
+        self._cases = cases
+        self._examples = prover.examples
+        self._seed = prover.seed
+        self._setup = cases.world.setup if cases.world else ()
+        self._present = promise.present(prover.worlds)
+        self._held = 0
+        self._blocked: Counter[str] = Counter()
+
+    def evidence(self) -> Evidence:
+        refused = self._session.enter(self._setup)
+        if refused is not None:
+            return Evidence(self._direction, missing=f"the rows around the row under test were refused: {refused}")
+        contradiction = self._always() or (self._drawn(self._cases.drawn) if self._cases.drawn is not None else None)
+        if contradiction is not None and not self._confirmed(contradiction):
+            return Evidence(self._direction, missing=f"not repeatable: {contradiction.seen}")
+        missing = None
+        if contradiction is None and not self._held:
+            ((reason, _),) = self._blocked.most_common(1) or [("there was nothing to try", 0)]
+            missing = f"every example was decided by something else: {reason}"
+        return Evidence(self._direction, self._held, contradiction, missing, self._cases.notes)
+
+    def _try(self, change: Change) -> Contradiction | None:
+        seen = self._session.run(change.statements)
+        outcome = judge(self._promise, change, seen, present=self._present)
+        if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
+            outcome = Outcome.BLOCKED
+        if outcome is Outcome.HELD:
+            self._held += 1
+        elif outcome is Outcome.BLOCKED:
+            self._blocked[str(seen)] += 1
+        else:
+            return Contradiction(change, seen, self._setup)
+        return None
+
+    def _always(self) -> Contradiction | None:
+        found = (self._try(change) for change in self._cases.always)
+        return next((c for c in found if c is not None), None)
+
+    def _drawn(self, strategy: SearchStrategy[Change]) -> Contradiction | None:
+        smallest: Contradiction | None = None
+
+        @seed(self._seed)
+        @settings(
+            max_examples=self._examples,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+            print_blob=False,
+            report_multiple_bugs=False,
+        )
+        @given(strategy)
+        def search(change: Change) -> None:
+            nonlocal smallest
+            found = self._try(change)
+            if found is not None:
+                smallest = found
+                raise Contradicted(found.expected)
+
+        try:
+            search()
+        except Contradicted:
+            return smallest
+        return None
+
+    def _confirmed(self, contradiction: Contradiction) -> bool:
+        """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see."""
+        self._session.leave()
+        if self._session.enter(self._setup) is not None:
+            return False
+        return self._try(contradiction.change) is not None
+
+
+def counterexample(promise: Promise, contradiction: Contradiction) -> str:
+    """The contradiction as SQL to paste into psql: the world, the change, and what should have come of it."""
+    seen: Seen = contradiction.seen
+    lines = [f"-- {promise.id}: {promise.clause}".replace("\n", " "), "BEGIN;"]
+    lines += [f"{paste(s)};" for s in contradiction.setup]
+    lines += [f"{paste(s)};" for s in contradiction.change.setup]
+    lines += [f"-- promised: {contradiction.expected}; seen: {seen}".replace("\n", " ")]
+    lines += [f"{paste(s)};" for s in contradiction.change.act]
+    return "\n".join([*lines, "ROLLBACK;"])
+
+
+def _difference(contradiction: Contradiction) -> str:
+    return f"promised: {contradiction.expected}; seen: {contradiction.seen}"

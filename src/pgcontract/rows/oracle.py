@@ -1,0 +1,50 @@
+"""What the rows room asks of a database, and nothing more: it opens no connection itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pgcontract.model import Table
+from pgcontract.rows.statements import Row, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error as the server reports it: fields, never prose that was parsed. ``position`` counts statements from 0."""
+
+    position: int
+    sqlstate: str
+    message: str
+    constraint: str | None = None
+    column: str | None = None
+    table: str | None = None
+    datatype: str | None = None
+
+    def __str__(self) -> str:
+        named = self.constraint or self.column or self.datatype
+        return f"{self.sqlstate} {self.message}" + (f" [{named}]" if named and named not in self.message else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A default's value. ``volatile``: two evaluations in one statement differed, so no value can be expected."""
+
+    value: str | None
+    volatile: bool
+
+
+class Oracle(Protocol):
+    """The database as a judge of expressions and rows. Nothing that it is asked stays behind."""
+
+    def truth(
+        self, table: Table, expressions: Sequence[str], rows: Sequence[Row]
+    ) -> Sequence[tuple[bool | None, ...] | None]:
+        """Each expression's truth for each row; None in place of a row whose evaluation raised an error."""
+
+    def evaluate(self, expressions: Sequence[tuple[str, str]]) -> Sequence[Evaluated]:
+        """Value of each ``(expression, type)``, evaluated twice, in one transaction."""
+
+    def refusal(self, statements: Sequence[Statement]) -> Refusal | None:
+        """The first error that these statements meet, in order, or None."""

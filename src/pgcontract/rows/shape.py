@@ -1,0 +1,232 @@
+"""One table's rows: its CHECKs as clauses, its columns' domains, and a search for rows that satisfy what is wanted.
+
+The solver (``values``) proposes, the database decides: every row that leaves this module was evaluated by the oracle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice, product
+
+from pgcontract.errors import PgContractError
+from pgcontract.model import Catalog, Check, Column, Table
+from pgcontract.rows.oracle import Evaluated, Oracle
+from pgcontract.rows.statements import Row, Value
+from pgcontract.values.domains import Domain, domain
+from pgcontract.values.expressions import Condition, Literal, branches, parse_check
+
+MOST_CANDIDATES = 400
+MOST_OPTIONS = 8
+ROUNDS = 4
+
+
+class Unbuildable(PgContractError):
+    """No row could be made for a table: the promise is unproven for this reason, which is no fault of the schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A boolean expression over one table's columns, and what a row is to make of it.
+
+    ``want``: True, False, or ``"passes"``, which is true or unknown, as a CHECK asks; False is false and not unknown;
+    ``"fails"`` is false or unknown, as a row outside an index's predicate is.
+    """
+
+    expression: str
+    condition: Condition
+    columns: frozenset[str]
+    want: bool | str = "passes"
+
+    def holds(self, truth: bool | None) -> bool:
+        """Whether an evaluation is what is wanted."""
+        match self.want:
+            case "passes":
+                return truth is not False
+            case "fails":
+                return truth is not True
+            case wanted:
+                return truth is wanted
+
+    @property
+    def side(self) -> bool:
+        """The truth value that the solver aims at."""
+        return self.want in (True, "passes")
+
+    def wanting(self, want: bool | str) -> Clause:
+        """The same expression, with another wish."""
+        return Clause(self.expression, self.condition, self.columns, want)
+
+
+def clause(expression: str, table: Table, want: bool | str = "passes") -> Clause:
+    """Parse an expression over the table's columns."""
+    names = frozenset(c.name for c in table.columns)
+    condition = parse_check(expression, names)
+    return Clause(expression, condition, columns_of(condition), want)
+
+
+def columns_of(condition: Condition) -> frozenset[str]:
+    """All columns that a condition speaks of."""
+    return frozenset().union(*(lit.atom.columns for branch in branches(condition, True) for lit in branch))
+
+
+@dataclass
+class Shape:
+    """What is known of the rows of one live table. Built once, then only read."""
+
+    table: Table
+    catalog: Catalog
+    oracle: Oracle
+    defaults: Mapping[str, Evaluated] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that an INSERT may give."""
+        return tuple(c for c in self.table.columns if c.generated is None and c.identity != "ALWAYS")
+
+    @cached_property
+    def types(self) -> Mapping[str, str]:
+        """Each column's type, as ``format_type`` prints it."""
+        return {c.name: c.type for c in self.table.columns}
+
+    @cached_property
+    def clauses(self) -> Mapping[str, Clause]:
+        """The table's CHECKs by name."""
+        return {c.name: clause(c.expression, self.table) for c in self.table.checks if c.enforced}
+
+    @cached_property
+    def sure(self) -> tuple[Literal, ...]:
+        """What every row's values must satisfy, whatever the row: literals of CHECKs with one way to pass."""
+        return tuple(lit for c in self.clauses.values() if len(b := branches(c.condition, True)) == 1 for lit in b[0])
+
+    def sure_without(self, *names: str) -> tuple[Literal, ...]:
+        """The same, leaving out some CHECKs."""
+        return tuple(
+            lit
+            for name, c in self.clauses.items()
+            if name not in names and len(b := branches(c.condition, True)) == 1
+            for lit in b[0]
+        )
+
+    @cached_property
+    def key_columns(self) -> frozenset[str]:
+        """Columns of any key or unique index, whose values must differ from row to row."""
+        named = {c for key in self.table.keys for c in key.columns}
+        for index in self.table.indexes:
+            if index.unique:
+                named |= index_columns(self.table, (k.expression if k.column is None else k.column for k in index.keys))
+        return frozenset(named)
+
+    def domain(self, column: str, literals: Iterable[Literal] = ()) -> Domain:
+        """The values of one column that satisfy these literals."""
+        found = self.table.column(column)
+        assert found is not None
+        return domain(found, tuple(literals), self.catalog)
+
+    def is_default(self, column: str, value: Value) -> bool:
+        """Whether leaving the column out gives this value."""
+        evaluated = self.defaults.get(column)
+        return value is None if evaluated is None else not evaluated.volatile and evaluated.value == value
+
+    def explicit(self, row: Row) -> dict[str, Value]:
+        """The row as a person would insert it: without the columns whose default says the same."""
+        keys = self.key_columns
+        return {c: v for c, v in row.items() if (c in keys and v is not None) or not self.is_default(c, v)}
+
+    def holds(self, clauses: Sequence[Clause], rows: Sequence[Row]) -> list[bool]:
+        """For each row, whether all the clauses are as wanted."""
+        return [failures == 0 for failures in self.failures(clauses, rows)]
+
+    def failures(self, clauses: Sequence[Clause], rows: Sequence[Row]) -> list[int]:
+        """For each row, how many clauses are not as wanted; a row whose evaluation failed has them all wrong."""
+        if not clauses or not rows:
+            return [0] * len(rows)
+        truths = self.oracle.truth(self.table, [c.expression for c in clauses], rows)
+        return [
+            len(clauses) + 1 if truth is None else sum(not c.holds(t) for c, t in zip(clauses, truth, strict=True))
+            for truth in truths
+        ]
+
+    def find(
+        self,
+        row: Row,
+        wanted: Sequence[Clause] = (),
+        *,
+        fixed: frozenset[str] = frozenset(),
+        without: Sequence[str] = (),
+    ) -> dict[str, Value] | None:
+        """A row near ``row`` that passes the CHECKs (but those ``without``) and is as ``wanted``; None if none is found.
+
+        Columns in ``fixed`` keep their values.
+        """
+        clauses = [*(c for name, c in self.clauses.items() if name not in without), *wanted]
+        current = dict(row)
+        for _ in range(ROUNDS):
+            truths = self.oracle.truth(self.table, [c.expression for c in clauses], [current]) if clauses else [()]
+            verdict = truths[0]
+            wrong = [c for n, c in enumerate(clauses) if verdict is None or not c.holds(verdict[n])]
+            if not wrong:
+                return current
+            candidates = list(islice(self.candidates(current, wrong, fixed, without), MOST_CANDIDATES))
+            if not candidates:
+                return None
+            scores = self.failures(clauses, candidates)
+            best = min(range(len(candidates)), key=scores.__getitem__)
+            if scores[best] == 0:
+                return candidates[best]
+            if candidates[best] == current:
+                return None
+            current = candidates[best]
+        return None
+
+    def candidates(
+        self, row: Row, wrong: Sequence[Clause], fixed: frozenset[str], without: Sequence[str] = ()
+    ) -> Iterator[dict[str, Value]]:
+        """Rows like ``row`` but for the columns of the clauses that are wrong, branch by branch."""
+        columns = sorted(frozenset().union(*(c.columns for c in wrong)) - fixed, key=list(self.types).index)
+        columns = [c for c in columns if any(c == column.name for column in self.columns)]
+        if not columns:
+            return
+        sure = self.sure_without(*without)
+        for ways in islice(product(*(branches(c.condition, c.side) for c in wrong)), 64):
+            literals = (*sure, *(lit for way in ways for lit in way))
+            options = [self.options(column, literals, row.get(column)) for column in columns]
+            if all(options):
+                for values in islice(product(*options), MOST_CANDIDATES):
+                    yield {**row, **dict(zip(columns, values, strict=True))}
+
+    def options(self, column: str, literals: Iterable[Literal], current: Value = None) -> list[Value]:
+        """A few values of one column to try: the present one, NULL, boundaries, constants met in conditions."""
+        found = self.table.column(column)
+        assert found is not None
+        reach = self.domain(column, literals)
+        if reach.empty:
+            return []
+        options: list[Value] = []
+        if current is not None or not found.not_null:
+            options.append(current)
+        if reach.null == "required":
+            return [None] if not found.not_null else []
+        options += [reach.simplest] if reach.simplest is not None else []
+        if reach.null == "allowed" and not found.not_null:
+            options.append(None)
+        options += [b for b in (*reach.boundaries, *reach.hints) if b is not None]
+        return list(dict.fromkeys(options))[:MOST_OPTIONS]
+
+
+def index_columns(table: Table, expressions: Iterable[str]) -> frozenset[str]:
+    """The columns that key expressions of an index speak of; a plain column's name is one of them."""
+    names = {c.name for c in table.columns}
+    found: set[str] = set()
+    for expression in expressions:
+        if expression in names:
+            found.add(expression)
+        else:
+            found |= columns_of(parse_check(f"({expression}) IS NULL", names))
+    return frozenset(found)
+
+
+def checks_of(table: Table) -> tuple[Check, ...]:
+    """The CHECKs that PostgreSQL enforces on the table."""
+    return tuple(c for c in table.checks if c.enforced)

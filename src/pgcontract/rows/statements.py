@@ -1,0 +1,124 @@
+"""Rows and the statements that change them, as values: what is sent, and the same as SQL to paste into psql.
+
+A value is PostgreSQL's own text input, or None for NULL, or bytes where the point is that it is no valid text. It is
+sent as a parameter of unknown type, so that PostgreSQL infers the column's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from psycopg import sql
+
+from pgcontract.model import Name
+from pgcontract.sql import scan
+
+Value = str | bytes | None
+Row = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``text`` holds ``$1`` … ``$n`` for ``values``; identifiers in it were quoted by ``psycopg.sql``."""
+
+    text: str
+    values: tuple[Value, ...] = ()
+
+    def __str__(self) -> str:
+        return paste(self)
+
+
+def identifier(name: Name) -> sql.Identifier:
+    """A qualified name, quoted."""
+    return sql.Identifier(name.namespace, name.name)
+
+
+@cache
+def _insert_text(table: Name, columns: tuple[str, ...], returning: str) -> str:
+    if not columns:
+        return sql.SQL("INSERT INTO {} DEFAULT VALUES").format(identifier(table)).as_string() + returning
+    composed = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(", ").join(sql.SQL(f"${n}") for n in range(1, len(columns) + 1)),  # type: ignore[arg-type]
+    )
+    return composed.as_string() + returning
+
+
+def insert(table: Name, row: Row, *, returning: str = "", extra: tuple[Value, ...] = ()) -> Statement:
+    """INSERT one row; ``returning`` starts with `` RETURNING`` and may use parameters after the row's own."""
+    return Statement(_insert_text(table, tuple(row), returning), (*row.values(), *extra))
+
+
+def where(
+    row: Row, types: Mapping[str, str], *, start: int = 1, alias: str | None = None
+) -> tuple[str, tuple[Value, ...]]:
+    """A condition that is true for rows that hold these values, compared as PostgreSQL prints them.
+
+    ``types`` gives each column's type as ``format_type`` prints it. Text is compared, because not every type has an
+    equality, and because it is what a client sees.
+    """
+    parts: list[str] = []
+    values: list[Value] = []
+    for column, value in row.items():
+        name = (sql.Identifier(alias, column) if alias else sql.Identifier(column)).as_string()
+        if value is None:
+            parts.append(f"{name} IS NULL")
+        else:
+            parts.append(f"{name}::text = (${start + len(values)}::{types[column]})::text")
+            values.append(value)
+    return " AND ".join(parts) or "true", tuple(values)
+
+
+def delete(table: Name, key: Row, types: Mapping[str, str]) -> Statement:
+    """DELETE the rows that hold these values."""
+    condition, values = where(key, types)
+    return Statement(f"DELETE FROM {identifier(table).as_string()} WHERE {condition}", values)
+
+
+def update(table: Name, changes: Row, key: Row, types: Mapping[str, str]) -> Statement:
+    """UPDATE the rows that hold ``key`` to ``changes``."""
+    assignments = ", ".join(f"{sql.Identifier(c).as_string()} = ${n}" for n, c in enumerate(changes, 1))
+    condition, values = where(key, types, start=len(changes) + 1)
+    return Statement(
+        f"UPDATE {identifier(table).as_string()} SET {assignments} WHERE {condition}", (*changes.values(), *values)
+    )
+
+
+def quote(value: Value) -> str:
+    """A value as an SQL literal, the same on any server whose strings conform to the standard."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return "E'" + "".join(f"\\x{b:02x}" for b in value) + "'"
+    if any(ord(c) < ord(" ") and c not in "\n\t" for c in value):
+        return "E'" + "".join(_escape(c) for c in value) + "'"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _escape(character: str) -> str:
+    if character in "'\\":
+        return character * 2
+    return f"\\x{ord(character):02x}" if ord(character) < ord(" ") else character
+
+
+def paste(statement: Statement) -> str:
+    """The statement with its values in it, as SQL to paste into psql."""
+    if not statement.values:
+        return statement.text
+    text = statement.text.encode()
+    pieces: list[str] = []
+    done = 0
+    for token in scan(statement.text).tokens:
+        word = text[token.start : token.end]
+        if word.startswith(b"$") and word[1:].isdigit():
+            pieces += [text[done : token.start].decode(), quote(statement.values[int(word[1:]) - 1])]
+            done = token.end
+    return "".join([*pieces, text[done:].decode()])
+
+
+def script(statements: Iterable[Statement]) -> str:
+    """Statements as one script that leaves nothing behind."""
+    return "\n".join(["BEGIN;", *(f"{paste(s)};" for s in statements), "ROLLBACK;"])

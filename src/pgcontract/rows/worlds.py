@@ -1,0 +1,282 @@
+"""Worlds: the rows that must exist around a row under test, planned from the live catalog, parents first.
+
+A world holds every ancestor twice: a row under test can then be told from its twin, which shares nothing with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pgcontract.model import Catalog, Column, ForeignKey, Name, Table
+from pgcontract.rows.oracle import Evaluated, Oracle
+from pgcontract.rows.shape import Shape, Unbuildable
+from pgcontract.rows.statements import Row, Statement, Value, insert
+
+TWINS = (0, 1)
+ATTEMPTS = 4
+"""How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A row of a world: all its values, as planned."""
+
+    table: Name
+    values: Row
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class World:
+    """The row under test (``base``), another that shares nothing with it (``twin``), and what must exist for both.
+
+    ``placed`` are the ancestors' rows in the order of their insertion, both twins'.
+    """
+
+    shape: Shape
+    placed: tuple[Placed, ...]
+    base: Row
+    twin: Row
+    parents: Mapping[str, tuple[Row, Row]]
+    """For each foreign key that was asked for: the values of its columns that refer to either twin's parent."""
+
+    @property
+    def table(self) -> Table:
+        """The live table under test."""
+        return self.shape.table
+
+    @property
+    def catalog(self) -> Catalog:
+        """The live catalog."""
+        return self.shape.catalog
+
+    @cached_property
+    def setup(self) -> tuple[Statement, ...]:
+        """What inserts the ancestors."""
+        return tuple(p.statement for p in self.placed)
+
+    def insert(
+        self, row: Row, *, show: Sequence[str] = (), returning: str = "", extra: tuple[Value, ...] = ()
+    ) -> Statement:
+        """INSERT a row as a person would write it; columns in ``show`` are written even where a default says the same."""
+        explicit = self.shape.explicit(row)
+        shown = {c: v for c, v in row.items() if c in explicit or c in show}
+        return insert(self.table.name, shown, returning=returning, extra=extra)
+
+    def has_column(self, name: str) -> bool:
+        """Whether the live table has such a column."""
+        return self.table.column(name) is not None
+
+    @cached_property
+    def variations(self) -> Mapping[str, tuple[Value, ...]]:
+        """For each column, the values that may stand in the base row's place of it: evaluated, boundaries first.
+
+        Columns of foreign keys have none, since their values are their parents'.
+        """
+        shape = self.shape
+        bound = {c for fk in self.table.foreign_keys for c in fk.columns}
+        tries = [
+            (column.name, value)
+            for column in shape.columns
+            if column.name not in bound
+            for value in self._values(column)
+        ]
+        kept = shape.holds(list(shape.clauses.values()), [{**self.base, c: v} for c, v in tries])
+        found: dict[str, list[Value]] = {}
+        for (column_name, value), good in zip(tries, kept, strict=True):
+            if good:
+                found.setdefault(column_name, []).append(value)
+        return {c: tuple(v) for c, v in found.items()}
+
+    def _values(self, column: Column) -> Iterator[Value]:
+        reach = self.shape.domain(column.name, self.shape.sure)
+        seen = {self.base[column.name]}
+        if reach.empty:
+            return
+        for value in (reach.simplest, *reach.boundaries, *reach.hints, None):
+            if value is None and column.not_null:
+                continue
+            if value not in seen:
+                seen.add(value)
+                yield value
+
+    @cached_property
+    def varied(self) -> tuple[dict[str, Value], ...]:
+        """The base row, and each row that differs from it in one column's allowed value."""
+        return (
+            dict(self.base),
+            *({**self.base, c: v} for c, values in self.variations.items() for v in values),
+        )
+
+
+@dataclass
+class Worlds:
+    """Plans worlds for one live catalog. ``offset`` moves all key values away from rows that are there already."""
+
+    catalog: Catalog
+    oracle: Oracle
+    offset: int = 0
+    _shapes: dict[Name, Shape] = field(default_factory=dict)
+    _worlds: dict[tuple[Name, frozenset[str]], World | Unbuildable] = field(default_factory=dict)
+
+    def shape(self, name: Name) -> Shape:
+        """What is known of a table's rows.
+
+        Raises Unbuildable where there is no such table.
+        """
+        if name not in self._shapes:
+            table = self.catalog.table(name)
+            if table is None:
+                raise Unbuildable("the table is gone", where=str(name))
+            shape = Shape(table, self.catalog, self.oracle)
+            with_default = [c for c in shape.columns if c.default is not None]
+            values = self.oracle.evaluate([(c.default or "NULL", c.type) for c in with_default])
+            shape.defaults = {c.name: v for c, v in zip(with_default, values, strict=True)}
+            self._shapes[name] = shape
+        return self._shapes[name]
+
+    def world(self, name: Name, foreign_keys: frozenset[str] = frozenset()) -> World:
+        """The world of a table's rows; ``foreign_keys`` names nullable ones whose parents must exist, too.
+
+        Raises Unbuildable with the reason.
+        """
+        key = name, foreign_keys
+        if key not in self._worlds:
+            try:
+                self._worlds[key] = self._plan(name, foreign_keys)
+            except Unbuildable as error:
+                self._worlds[key] = error
+        found = self._worlds[key]
+        if isinstance(found, Unbuildable):
+            raise found
+        return found
+
+    def _plan(self, name: Name, foreign_keys: frozenset[str]) -> World:
+        for _ in range(ATTEMPTS):
+            world = self._draft(name, foreign_keys)
+            refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
+            if refusal is None:
+                return world
+            if refusal.sqlstate != "23505":
+                break
+            self.offset += len(TWINS)
+        where = world.placed[refusal.position].table if refusal.position < len(world.placed) else name
+        raise Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(name))
+
+    def _draft(self, name: Name, foreign_keys: frozenset[str]) -> World:
+        shape = self.shape(name)
+        wanted = [fk for fk in shape.table.foreign_keys if fk.name in foreign_keys or self._required(shape.table, fk)]
+        ancestors: dict[Name, None] = {}
+        for fk in wanted:
+            if fk.references != name:
+                self._ancestors(fk.references, ancestors, (name,))
+        rows: dict[tuple[Name, int], Row] = {}
+        placed: list[Placed] = []
+        for twin in TWINS:
+            for ancestor in ancestors:
+                row = self._row(ancestor, twin, rows)
+                rows[ancestor, twin] = row
+                parent = self.shape(ancestor)
+                placed.append(Placed(ancestor, row, insert(ancestor, parent.explicit(row))))
+        base, twin_row = (self._row(name, twin, rows) for twin in TWINS)
+        if any(fk.references == name for fk in wanted):
+            rows |= {(name, 0): base, (name, 1): twin_row}
+        parents = {
+            fk.name: tuple(dict(zip(fk.columns, _key(rows[fk.references, t], fk), strict=True)) for t in TWINS)
+            for fk in wanted
+        }
+        return World(shape, tuple(placed), base, twin_row, {k: (v[0], v[1]) for k, v in parents.items()})
+
+    def _required(self, table: Table, fk: ForeignKey) -> bool:
+        """Whether every row has a parent by this key: all of its columns are NOT NULL."""
+        columns = [table.column(c) for c in fk.columns]
+        return all(c is not None and c.not_null for c in columns)
+
+    def _ancestors(self, name: Name, found: dict[Name, None], path: tuple[Name, ...]) -> None:
+        """Add the table's ancestors and then the table: parents first."""
+        if name in found:
+            return
+        if name in path:
+            chain = " → ".join(map(str, (*path[path.index(name) :], name)))
+            raise Unbuildable(f"a cycle of NOT NULL foreign keys: {chain}", where=str(name))
+        table = self.shape(name).table
+        for fk in table.foreign_keys:
+            if self._required(table, fk) and fk.references != name:
+                self._ancestors(fk.references, found, (*path, name))
+        found[name] = None
+
+    def _row(self, name: Name, twin: int, rows: Mapping[tuple[Name, int], Row]) -> dict[str, Value]:
+        """One valid row: parents' keys, distinct keys, defaults, NULLs, simplest values, in that order of preference."""
+        shape = self.shape(name)
+        row: dict[str, Value] = {}
+        fixed: set[str] = set()
+        for column in shape.columns:
+            row[column.name] = self._value(shape, column, twin)
+        for fk in shape.table.foreign_keys:
+            if not self._required(shape.table, fk):
+                continue
+            parent = row if fk.references == name else rows[fk.references, twin]
+            row |= dict(zip(fk.columns, _key(parent, fk), strict=True))
+            fixed |= set(fk.columns)
+        found = shape.find(row, fixed=frozenset(fixed))
+        if found is None and fixed:
+            found = self._crossed(shape, row, twin, rows, frozenset(fixed))
+        if found is None:
+            raise Unbuildable("no row was found that passes all CHECKs", where=str(name))
+        if twin:
+            found = self._unlike(shape, found, frozenset(fixed))
+        return found
+
+    def _crossed(
+        self, shape: Shape, row: Row, twin: int, rows: Mapping[tuple[Name, int], Row], fixed: frozenset[str]
+    ) -> dict[str, Value] | None:
+        """Parents of the two twins mixed: two references to one table may have to differ."""
+        for fk in shape.table.foreign_keys:
+            other = rows.get((fk.references, 1 - twin))
+            if other is not None and self._required(shape.table, fk):
+                crossed = {**row, **dict(zip(fk.columns, _key(other, fk), strict=True))}
+                found = shape.find(crossed, fixed=fixed)
+                if found is not None:
+                    return found
+        return None
+
+    def _value(self, shape: Shape, column: Column, twin: int) -> Value:
+        reach = shape.domain(column.name, shape.sure)
+        number = self.offset + twin
+        evaluated = shape.defaults.get(column.name, Evaluated(None, volatile=False))
+        required = column.not_null or reach.null == "excluded"
+        if column.name in shape.key_columns or evaluated.volatile:
+            fresh = reach.fresh(number)
+            if fresh is not None and (required or column.name in shape.key_columns):
+                return fresh
+        if not evaluated.volatile and evaluated.value is not None:
+            return evaluated.value
+        if not required:
+            return None
+        if reach.simplest is None:
+            raise Unbuildable(
+                f"no value was found for column {column.name} of type {column.type}", where=str(shape.table.name)
+            )
+        return reach.simplest
+
+    def _unlike(self, shape: Shape, row: Row, fixed: frozenset[str]) -> dict[str, Value]:
+        """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed."""
+        current = dict(row)
+        clauses = list(shape.clauses.values())
+        for column in shape.columns:
+            if column.name in fixed or column.name in shape.key_columns:
+                continue
+            reach = shape.domain(column.name, shape.sure)
+            options = [v for v in (reach.simplest, *reach.boundaries) if v is not None and v != current[column.name]][
+                :4
+            ]
+            tries = [{**current, column.name: v} for v in options]
+            good = (t for t, holds in zip(tries, shape.holds(clauses, tries), strict=True) if holds)
+            current = next(good, current)
+        return current
+
+
+def _key(parent: Row, fk: ForeignKey) -> tuple[Value, ...]:
+    return tuple(parent.get(k) for k in fk.keys)

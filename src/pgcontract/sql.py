@@ -1,0 +1,211 @@
+"""The one door to PostgreSQL's own parser: parse, scan, split, deparse. It needs no server.
+
+libpg_query counts in two ways: its errors stand at a 1-based *character*, its tokens and statements at 0-based
+*bytes*. Everything that leaves this module counts characters from 0, and lines and columns from 1.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from pgcontract.errors import PgContractError
+
+# protobuf messages of libpg_query (its pg_query.proto); their stubs are no valid Python, so that no checker reads them
+Node: TypeAlias = Any
+ParseResult: TypeAlias = Any
+RawStatement: TypeAlias = Any
+
+_PREFIX: Final = "SELECT "
+
+
+class SqlError(PgContractError):
+    """Text that PostgreSQL's parser refuses. ``line`` and ``column`` count from 1; 0 where there is no place."""
+
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, statement: str = "") -> None:
+        super().__init__(
+            message,
+            where=f"line {line}, column {column}" if line else None,
+            seen=_first_line(statement) or None,
+            remedy="correct the SQL",
+        )
+        self.message = message
+        self.line = line
+        self.column = column
+        self.statement = statement
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: ``kind`` is libpg_query's name (``IDENT``, ``SCONST``, ``SQL_COMMENT``, ``ASCII_59`` …).
+
+    ``start`` and ``end`` are character offsets; ``text`` is what stands between them.
+    """
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    keyword: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement without its semicolon; ``line`` is where it begins, ``start`` and ``end`` character offsets."""
+
+    text: str
+    line: int
+    start: int
+    end: int
+
+
+def parse(sql: str) -> ParseResult:
+    """Return the parse tree of a text of statements. Offsets within it are libpg_query's own: bytes from 0.
+
+    Raises SqlError with the line, the column and the statement's line of text.
+    """
+    return _call("parse", sql)
+
+
+def scan(sql: str) -> tuple[Token, ...]:
+    """Return all tokens, comments included, in their order. Raises SqlError (an unterminated string or comment)."""
+    result = _call("scan", sql)
+    kind_name = _library().pg_query_pb2.Token.Name
+    at = _Characters(sql)
+    tokens = []
+    for token in result.tokens:
+        start, end = at(token.start), at(token.end)
+        tokens.append(Token(kind_name(token.token), sql[start:end], start, end, keyword=token.keyword_kind > 0))
+    return tuple(tokens)
+
+
+def split(sql: str) -> tuple[Statement, ...]:
+    """Return the statements of a text, each with its line; dollar quotes, comments and SQL bodies are understood.
+
+    Raises SqlError where the text does not parse.
+    """
+    return tuple(statement for statement, _ in parsed_statements(sql))
+
+
+def parsed_statements(sql: str) -> tuple[tuple[Statement, RawStatement], ...]:
+    """Do as ``split``, each statement together with its tree."""
+    tree = parse(sql)
+    at = _Characters(sql)
+    statements = []
+    line, counted = 1, 0
+    for raw in tree.stmts:
+        start = at(raw.stmt_location)
+        end = at(raw.stmt_location + raw.stmt_len) if raw.stmt_len else len(sql)
+        text = sql[start:end]
+        start += len(text) - len(text.lstrip())
+        line += sql.count("\n", counted, start)
+        counted = start
+        statements.append((Statement(text.strip(), line, start, start + len(text.strip())), raw))
+    return tuple(statements)
+
+
+def deparse(tree: ParseResult) -> str:
+    """Return the tree as SQL, in libpg_query's own spelling."""
+    library = _library()
+    try:
+        return str(library.deparse(tree))
+    except library.PgQueryError as error:
+        raise SqlError(error.message) from error
+
+
+def parse_expression(text: str) -> Node:
+    """Return the tree of one scalar expression, as it stands in a CHECK or a DEFAULT.
+
+    Raises SqlError where the text is no expression, more than one, or goes on after it.
+    """
+    _refuse_nul(text)
+    library = _library()
+    try:
+        # the line break ends a comment that the text may end with
+        tree = library.parse(f"{_PREFIX}{text}\n")
+    except library.PgQueryError as error:
+        raise _error(error, text, max(error.cursorpos - len(_PREFIX), 1) if error.cursorpos else 0) from error
+    make_select = library.pg_query_pb2.SelectStmt
+    select = tree.stmts[0].stmt.select_stmt if len(tree.stmts) == 1 else make_select()
+    targets = list(select.target_list)
+    alone = make_select(target_list=targets, limit_option=select.limit_option, op=select.op)
+    # whatever else a SELECT can hold (FROM, WHERE, a second column, an alias) would be lost without a word
+    if len(targets) != 1 or alone != select or targets[0].res_target.name or targets[0].res_target.indirection:
+        raise SqlError("not one expression", line=1, column=1, statement=text)
+    value = targets[0].res_target.val
+    if len(value.column_ref.fields) == 1 and value.column_ref.fields[0].HasField("a_star"):
+        raise SqlError("not one expression", line=1, column=1, statement=text)
+    return value
+
+
+def deparse_expression(node: Node) -> str:
+    """Return the expression as SQL."""
+    pb = _library().pg_query_pb2
+    target = pb.Node(res_target=pb.ResTarget(val=node))
+    select = pb.SelectStmt(target_list=[target], limit_option="LIMIT_OPTION_DEFAULT", op="SETOP_NONE")
+    statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
+    return deparse(pb.ParseResult(stmts=[statement])).removeprefix(_PREFIX)
+
+
+def line_of(sql: str, offset: int) -> int:
+    """Return the line, from 1, of a character offset."""
+    return sql.count("\n", 0, offset) + 1
+
+
+def _library() -> Any:
+    # it loads a shared library and a large protobuf module, which takes 150 ms: only who parses pays for it
+    return importlib.import_module("postgast")
+
+
+def _call(function: str, sql: str) -> Any:
+    _refuse_nul(sql)
+    library = _library()
+    try:
+        return getattr(library, function)(sql)
+    except library.PgQueryError as error:
+        raise _error(error, sql, error.cursorpos) from error
+
+
+def _refuse_nul(sql: str) -> None:
+    # the library takes a C string: what follows a NUL would be left out in silence
+    if (offset := sql.find("\0")) >= 0:
+        line, column = _place(sql, offset)
+        raise SqlError("a NUL byte in the SQL", line=line, column=column)
+
+
+def _error(error: Exception, sql: str, position: int) -> SqlError:
+    message: str = getattr(error, "message", str(error))
+    if not position:
+        return SqlError(message)
+    line, column = _place(sql, min(position - 1, len(sql)))
+    lines = sql.split("\n")
+    return SqlError(message, line=line, column=column, statement=lines[line - 1].rstrip("\r"))
+
+
+def _place(sql: str, offset: int) -> tuple[int, int]:
+    line = line_of(sql, offset)
+    return line, offset - (sql.rfind("\n", 0, offset) + 1) + 1
+
+
+def _first_line(text: str) -> str:
+    stripped = text.strip()
+    return stripped.splitlines()[0][:120] if stripped else ""
+
+
+class _Characters:
+    """Turns rising byte offsets into character offsets, decoding each stretch of the text once."""
+
+    def __init__(self, sql: str) -> None:
+        self._bytes = None if sql.isascii() else sql.encode()
+        self._byte = 0
+        self._character = 0
+
+    def __call__(self, byte: int) -> int:
+        if self._bytes is None:
+            return byte
+        if byte < self._byte:
+            self._byte = self._character = 0
+        self._character += len(self._bytes[self._byte : byte].decode())
+        self._byte = byte
+        return self._character

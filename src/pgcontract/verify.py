@@ -1,0 +1,203 @@
+"""The main job: every promise of a frozen contract, tried against a live database, by as many workers as there are cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+
+import psycopg
+
+from pgcontract.contract import Contract, Difference, drift, promises_of
+from pgcontract.ephemeral import Stage
+from pgcontract.errors import ServerError, UsageError
+from pgcontract.model import Catalog, Verdict
+from pgcontract.promises import promises
+from pgcontract.promises.base import Promise
+from pgcontract.prover import DEFAULT_EXAMPLES, Prover
+from pgcontract.rows.worlds import Worlds
+from pgcontract.session import Session
+
+FORMAT = 1
+BATCH = 6
+"""Promises of one table that a worker takes at once, so that it plans the table's world once for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What ``verify`` found. ``drift`` lists how the live catalog differs from the frozen one."""
+
+    postgresql: str
+    system: str
+    seconds: float
+    verdicts: tuple[Verdict, ...]
+    drift: tuple[Difference, ...] = ()
+
+    def of(self, verdict: str) -> tuple[Verdict, ...]:
+        """The verdicts of one kind: ``proven``, ``broken``, ``unproven`` or ``not covered``."""
+        return tuple(v for v in self.verdicts if v.verdict == verdict)
+
+    @property
+    def kept(self) -> bool:
+        """Whether nothing is broken or unproven, and nothing that was frozen is gone or changed."""
+        return not self.of("broken") and not self.of("unproven") and all(d.change == "added" for d in self.drift)
+
+    def as_json(self) -> str:
+        """The exchange format, see the reference."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "postgresql": self.postgresql,
+                "system": self.system,
+                "seconds": round(self.seconds, 3),
+                "promises": len(self.verdicts),
+                "proven": len(self.of("proven")),
+                "not_covered": len(self.of("not covered")),
+                "broken": [{"id": v.id, "kind": v.kind, "counterexample": v.counterexample} for v in self.of("broken")],
+                "unproven": [{"id": v.id, "kind": v.kind, "reason": v.reason} for v in self.of("unproven")],
+                "drift": [str(d) for d in self.drift],
+                "verdicts": [{**asdict(v), "seconds": round(v.seconds, 4)} for v in self.verdicts],
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to verify. ``only`` keeps the promises with these ids (a prefix up to a dot will do); ``workers`` 0: one a core."""
+
+    examples: int = DEFAULT_EXAMPLES
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    workers: int = 0
+
+
+def verify(
+    stage: Stage,
+    contract: Contract,
+    plan: Plan,
+    *,
+    started: Callable[[int, Sequence[Difference]], None] = lambda _count, _drift: None,
+    found: Callable[[Verdict], None] = lambda _verdict: None,
+) -> Result:
+    """Prove every promise of the contract on clones of the stage's template.
+
+    ``started`` gets the number of promises and the drift before the first of them is tried; ``found`` each verdict.
+    Raises ServerError when the server goes away, UsageError when ``only`` names nothing.
+    """
+    begun = time.perf_counter()
+    live = stage.read_catalog()
+    differences = drift(contract.catalog, live)
+    chosen = [p for p in promises(contract.catalog) if _wanted(p.id, plan.only)]
+    covered = {p.id for p in promises(contract.catalog)}
+    uncovered = [
+        Verdict(id_, kind, clause, "not covered", reason="this kind has no module yet")
+        for id_, kind, clause in promises_of(contract.catalog)
+        if id_ not in covered and _wanted(id_, plan.only)
+    ]
+    if plan.only and not chosen and not uncovered:
+        raise UsageError(
+            "No promise has such an id.",
+            seen=", ".join(plan.only),
+            remedy="The ids stand in verify's JSON; a table's name takes all of its promises.",
+        )
+    started(len(chosen), differences)
+    verdicts: dict[str, Verdict] = {}
+    for verdict in _prove(stage, live, chosen, plan):
+        verdicts[verdict.id] = verdict
+        found(verdict)
+    ordered = tuple(verdicts[p.id] for p in chosen)
+    return Result(
+        stage.server.version, contract.system, time.perf_counter() - begun, (*ordered, *uncovered), tuple(differences)
+    )
+
+
+def _wanted(id_: str, only: Sequence[str]) -> bool:
+    return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
+
+
+def _prove(stage: Stage, live: Catalog, chosen: Sequence[Promise], plan: Plan) -> Iterator[Verdict]:
+    batches = list(_batches(chosen))
+    count = min(plan.workers or len(_cores()), len(batches))
+    if not count:
+        return
+    with ExitStack() as stack:
+        clones = [stack.enter_context(stage.clone()) for _ in range(count)]
+        if count == 1:
+            worker = _Worker(clones[0].dsn, live, plan, core=None)
+            stack.callback(worker.close)
+            for batch in batches:
+                yield from map(worker.verdict, batch)
+            return
+        # fork keeps what is imported; elsewhere than Linux it is not safe with system libraries that start threads
+        context = get_context("fork" if sys.platform == "linux" else "spawn")
+        places: SimpleQueue[tuple[str, int | None]] = context.SimpleQueue()
+        for clone, core in zip(clones, _cores(), strict=False):
+            places.put((clone.dsn, core))
+        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, live, plan))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        try:
+            futures: list[Future[list[Verdict]]] = [pool.submit(_verdicts, batch) for batch in batches]
+            for future in as_completed(futures):
+                yield from future.result()
+        except BrokenProcessPool as error:
+            raise ServerError(
+                "A worker process ended in the middle of the run.", remedy="Is memory short? Try --workers 1."
+            ) from error
+
+
+def _batches(chosen: Iterable[Promise]) -> Iterator[list[Promise]]:
+    """Promises of one table next to each other, a few at a time."""
+    by_table: dict[object, list[Promise]] = {}
+    for promise in chosen:
+        by_table.setdefault(promise.table, []).append(promise)
+    for together in by_table.values():
+        for start in range(0, len(together), BATCH):
+            yield together[start : start + BATCH]
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+class _Worker:
+    """A process's own clone, session and planned worlds."""
+
+    def __init__(self, dsn: str, live: Catalog, plan: Plan, core: int | None) -> None:
+        connection = psycopg.connect(dsn, autocommit=True)
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            # client and server take turns: on one core they hand over without waking another (five times as fast)
+            os.sched_setaffinity(0, {core})
+            with suppress(OSError):
+                os.sched_setaffinity(connection.info.backend_pid, {core})
+        self._session = Session(connection)
+        self._prover = Prover(self._session, Worlds(live, self._session), plan.examples, plan.seed)
+
+    def verdict(self, promise: Promise) -> Verdict:
+        return self._prover.verdict(promise)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+_worker: _Worker | None = None
+
+
+def _begin(places: SimpleQueue[tuple[str, int | None]], live: Catalog, plan: Plan) -> None:
+    global _worker  # noqa: PLW0603 - a pool's process has one worker, made by its initializer
+    dsn, core = places.get()
+    _worker = _Worker(dsn, live, plan, core)
+
+
+def _verdicts(batch: Sequence[Promise]) -> list[Verdict]:
+    assert _worker is not None
+    return [_worker.verdict(promise) for promise in batch]
