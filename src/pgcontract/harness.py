@@ -95,7 +95,7 @@ class Harness:
         self._open.clear()
 
     def _prover(self, system: System) -> tuple[Prover, Sequence[Difference]]:
-        if system.root not in self._open:
+        if system.contract not in self._open:
             stage = self._stack.enter_context(staged(system, self.server, self.choice))
             clone = self._stack.enter_context(stage.clone())
             connection = psycopg.connect(clone.dsn, autocommit=True)
@@ -103,10 +103,10 @@ class Harness:
             session = Session(connection)
             self._stack.callback(session.close)
             prover = Prover(session, Worlds(live, session), self.examples, self.seed)
-            self._open[system.root] = prover, drift(read(system.contract).catalog, live)
-        return self._open[system.root]
+            self._open[system.contract] = prover, drift(read(system.contract).catalog, live)
+        return self._open[system.contract]
 
     def _replay(self, case: Case) -> str:
-        words = ["pgcontract", "verify", str(case.system.root), "--only", case.promise.id]
+        words = ["pgcontract", "verify", str(case.system.sql_file or case.system.root), "--only", case.promise.id]
         words += ["--examples", str(self.examples), "--seed", str(self.seed)]
         return shlex.join(words + (["--pg", str(self.choice.major)] if self.choice.major else []))

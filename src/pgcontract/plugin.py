@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     everything = config.args_source is not pytest.Config.ArgsSource.ARGS
     if everything and not any("promise" in getattr(item, "fixturenames", ()) for item in items):
         for path in _systems(config):
-            contract = ContractFile.from_parent(session, path=path / "contract.toml", name=path.name)
+            contract = ContractFile.from_parent(session, path=path, name=path.name)
             items += contract.collect()
 
 
@@ -121,13 +121,13 @@ def pgcontract_server(request: pytest.FixtureRequest) -> Server:
 
 
 class ContractFile(pytest.Collector):
-    """A contract.toml as a collection of cases."""
+    """A system's contract as a collection of cases; ``path`` is the system's."""
 
     def collect(self) -> list[pytest.Item]:
         """One item a promise and direction."""
         from pgcontract.harness import cases  # noqa: PLC0415 - only where a contract is collected
 
-        found = _told(lambda _: cases(self.path.parent), self.config)
+        found = _told(lambda _: cases(self.path), self.config)
         return [ContractItem.from_parent(self, name=str(case), case=case) for case in found]
 
 

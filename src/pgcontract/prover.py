@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -119,30 +121,14 @@ class _Trial:
     def _drawn(self, strategy: SearchStrategy[Change]) -> Contradiction | None:
         smallest: Contradiction | None = None
 
-        @seed(self._seed)
-        @settings(
-            max_examples=self._examples,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-            print_blob=False,
-            report_multiple_bugs=False,
-        )
-        @given(strategy)
-        def search(change: Change) -> None:
+        def contradicted(change: Change) -> bool:
             nonlocal smallest
             found = self._try(change)
-            if found is not None:
-                smallest = found
-                raise Contradicted(found.expected)
+            smallest = found or smallest
+            return found is not None
 
-        try:
-            search()
-        except Contradicted:
-            return smallest
-        return None
+        explore(strategy, contradicted, self._examples, self._seed)
+        return smallest
 
     def _confirmed(self, contradiction: Contradiction) -> bool:
         """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see."""
@@ -150,6 +136,31 @@ class _Trial:
         if self._session.enter(self._setup) is not None:
             return False
         return self._try(contradiction.change) is not None
+
+
+def explore(
+    strategy: SearchStrategy[Change], contradicted: Callable[[Change], bool], examples: int, seed_value: int
+) -> None:
+    """Draw changes until one is contradicted, then ever smaller ones; the last that was contradicted is the smallest."""
+
+    @seed(seed_value)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    @given(strategy)
+    def search(change: Change) -> None:
+        if contradicted(change):
+            raise Contradicted
+
+    with suppress(Contradicted):
+        search()
 
 
 def counterexample(promise: Promise, contradiction: Contradiction) -> str:

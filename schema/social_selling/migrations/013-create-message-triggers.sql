@@ -1,119 +1,135 @@
 -- Triggers that keep what conversations derive from their messages: unread_count is the number of unread customer
--- messages, last_message_at the latest sent_at. They hold under inserts, reads and unreads, moves, changes of sender
--- and time, deletes, upserts and cascades, of one row and of many.
+-- messages, last_message_at the latest sent_at.
 --
--- Statement triggers with transition tables: row triggers on one hot conversation make a bulk load quadratic.
--- Every touched conversation is locked, in the order of ids where there are several, so that statements that share
--- conversations cannot lock each other out; counts change by differences, which survive a wait for another writer.
--- A maximum does not: it is taken again in a statement of its own, which sees what was committed during the wait.
+-- Statement triggers with transition tables: row triggers on one hot conversation make a bulk load quadratic. The
+-- single row, which is the rule, has a way of its own through each function, without aggregates.
+--
+-- Conversations are locked one by one in the order of their ids, so that statements that share conversations cannot
+-- lock each other out. Every change takes the lock, also one that seems to change nothing: what the conversation will
+-- say is known only to who holds it. Counts change by differences and times by GREATEST, which a wait for another
+-- writer leaves right. A maximum that may have gone is looked up in the statement after the one that takes the lock,
+-- so that it sees what was committed during the wait.
 
 CREATE FUNCTION increment_unread_count() RETURNS TRIGGER
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  ids UUID[];
+  unread BIGINT[];
+  latest TIMESTAMPTZ[];
+  several BOOLEAN;
 BEGIN
-  IF (SELECT COUNT(*) FROM (SELECT FROM inserted GROUP BY conversation_id LIMIT 2) AS several) > 1 THEN
-    PERFORM FROM public.conversations
-    WHERE id IN (SELECT conversation_id FROM inserted)
-    ORDER BY id ASC
-    FOR NO KEY UPDATE;
+  SELECT
+    ARRAY[conversation_id],
+    ARRAY[(sender_type = 'customer' AND NOT is_read)::INTEGER],
+    ARRAY[sent_at],
+    EXISTS (SELECT FROM inserted OFFSET 1)
+  INTO ids, unread, latest, several
+  FROM inserted
+  LIMIT 1;
+
+  IF several THEN
+    SELECT array_agg(added.id), array_agg(added.unread), array_agg(added.latest)
+    INTO ids, unread, latest
+    FROM (
+      SELECT
+        conversation_id AS id,
+        COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread,
+        MAX(sent_at) AS latest
+      FROM inserted
+      GROUP BY conversation_id
+      ORDER BY conversation_id ASC
+    ) AS added;
   END IF;
 
-  -- also where nothing seems to change: only who holds the lock knows the latest message
-  UPDATE public.conversations
-  SET unread_count = unread_count + added.unread,
-      last_message_at = GREATEST(last_message_at, added.latest)
-  FROM (
-    SELECT
-      conversation_id,
-      COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread,
-      MAX(sent_at) AS latest
-    FROM inserted
-    GROUP BY conversation_id
-  ) AS added
-  WHERE id = added.conversation_id;
+  FOR i IN 1 .. COALESCE(cardinality(ids), 0) LOOP
+    UPDATE public.conversations
+    SET unread_count = unread_count + unread[i],
+        last_message_at = GREATEST(last_message_at, latest[i])
+    WHERE id = ids[i];
+  END LOOP;
   RETURN NULL;
 END
 $$;
 
 CREATE FUNCTION decrement_unread_count() RETURNS TRIGGER
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  touched UUID[];
-  redated UUID[];
+  only RECORD;
+  difference RECORD;
 BEGIN
-  -- what neither the count nor the latest message depends on (delivery, metadata, content) touches no conversation
+  -- one message, read or unread or with nothing changed that matters here (a delivery, new metadata)
   SELECT
-    array_agg(conversation_id),
-    array_agg(conversation_id) FILTER (WHERE NOT same_latest)
-  INTO touched, redated
-  FROM (
-    SELECT
-      conversation_id,
-      MAX(sent_at) FILTER (WHERE sign > 0) IS NOT DISTINCT FROM MAX(sent_at) FILTER (WHERE sign < 0) AS same_latest
-    FROM (
-      SELECT conversation_id, sender_type, is_read, sent_at, 1 AS sign FROM changed
-      UNION ALL
-      SELECT conversation_id, sender_type, is_read, sent_at, -1 AS sign FROM replaced
-    ) AS difference
-    GROUP BY conversation_id
-    HAVING SUM(sign) FILTER (WHERE sender_type = 'customer' AND NOT is_read) <> 0
-      OR MAX(sent_at) FILTER (WHERE sign > 0) IS DISTINCT FROM MAX(sent_at) FILTER (WHERE sign < 0)
-  ) AS conversation;
+    changed.conversation_id AS id,
+    (changed.sender_type = 'customer' AND NOT changed.is_read)::INTEGER
+      - (replaced.sender_type = 'customer' AND NOT replaced.is_read)::INTEGER AS unread
+  INTO only
+  FROM replaced
+  CROSS JOIN changed
+  WHERE changed.conversation_id = replaced.conversation_id
+    AND changed.sent_at = replaced.sent_at
+    AND NOT EXISTS (SELECT FROM changed OFFSET 1)
+  LIMIT 1;
 
-  IF touched IS NULL THEN
+  IF FOUND THEN
+    IF only.unread <> 0 THEN
+      UPDATE public.conversations SET unread_count = unread_count + only.unread WHERE id = only.id;
+    END IF;
     RETURN NULL;
   END IF;
 
-  IF cardinality(touched) > 1 OR redated IS NOT NULL THEN
-    PERFORM FROM public.conversations WHERE id = ANY (touched) ORDER BY id ASC FOR NO KEY UPDATE;
-  END IF;
-
-  UPDATE public.conversations
-  SET unread_count = unread_count + difference.unread
-  FROM (
-    SELECT conversation_id, SUM(sign) AS unread
+  FOR difference IN
+    SELECT
+      conversation_id AS id,
+      COALESCE(SUM(sign) FILTER (WHERE sender_type = 'customer' AND NOT is_read), 0) AS unread,
+      MAX(sent_at) FILTER (WHERE sign < 0) AS gone,
+      MAX(sent_at) FILTER (WHERE sign > 0) AS latest
     FROM (
-      SELECT conversation_id, 1 AS sign FROM changed WHERE sender_type = 'customer' AND NOT is_read
+      SELECT conversation_id, sender_type, is_read, sent_at, -1 AS sign FROM replaced
       UNION ALL
-      SELECT conversation_id, -1 AS sign FROM replaced WHERE sender_type = 'customer' AND NOT is_read
+      SELECT conversation_id, sender_type, is_read, sent_at, 1 AS sign FROM changed
     ) AS signed
     GROUP BY conversation_id
-  ) AS difference
-  WHERE id = difference.conversation_id;
+    HAVING COALESCE(SUM(sign) FILTER (WHERE sender_type = 'customer' AND NOT is_read), 0) <> 0
+      OR MAX(sent_at) FILTER (WHERE sign < 0) IS DISTINCT FROM MAX(sent_at) FILTER (WHERE sign > 0)
+    ORDER BY conversation_id ASC
+  LOOP
+    PERFORM FROM public.conversations WHERE id = difference.id FOR NO KEY UPDATE;
 
-  IF redated IS NOT NULL THEN
     UPDATE public.conversations
-    SET last_message_at = (
-      SELECT MAX(sent_at) FROM public.messages WHERE messages.conversation_id = conversations.id
-    )
-    WHERE id = ANY (redated);
-  END IF;
+    SET unread_count = unread_count + difference.unread,
+        last_message_at = CASE
+          WHEN difference.gone > difference.latest OR difference.latest IS NULL
+            THEN (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = difference.id)
+          ELSE GREATEST(last_message_at, difference.latest)
+        END
+    WHERE id = difference.id;
+  END LOOP;
   RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION subtract_unread_count() RETURNS TRIGGER
+CREATE FUNCTION subtract_deleted_messages() RETURNS TRIGGER
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  removed RECORD;
 BEGIN
-  PERFORM FROM public.conversations
-  WHERE id IN (SELECT conversation_id FROM deleted)
-  ORDER BY id ASC
-  FOR NO KEY UPDATE;
-
-  UPDATE public.conversations
-  SET unread_count = unread_count - removed.unread,
-      last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE messages.conversation_id = conversations.id)
-  FROM (
-    SELECT conversation_id, COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread
+  FOR removed IN
+    SELECT conversation_id AS id, COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread
     FROM deleted
     GROUP BY conversation_id
-  ) AS removed
-  WHERE id = removed.conversation_id;
+    ORDER BY conversation_id ASC
+  LOOP
+    -- finds nothing where the conversation itself has been deleted
+    PERFORM FROM public.conversations WHERE id = removed.id FOR NO KEY UPDATE;
+
+    UPDATE public.conversations
+    SET unread_count = unread_count - removed.unread,
+        last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = removed.id)
+    WHERE id = removed.id;
+  END LOOP;
   RETURN NULL;
 END
 $$;
@@ -128,7 +144,48 @@ CREATE TRIGGER message_decrement_unread
   REFERENCING OLD TABLE AS replaced NEW TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION decrement_unread_count();
 
-CREATE TRIGGER message_subtract_unread
+CREATE TRIGGER message_subtract_deleted
   AFTER DELETE ON messages
   REFERENCING OLD TABLE AS deleted
-  FOR EACH STATEMENT EXECUTE FUNCTION subtract_unread_count();
+  FOR EACH STATEMENT EXECUTE FUNCTION subtract_deleted_messages();
+
+-- What a client writes to the derived columns is taken back before its statement ends; by difference, because the
+-- statement may write messages, too, whose triggers come before or after this one. It is no BEFORE trigger, so that
+-- nonsense (a negative count) still fails, and it is silent about what the messages' own triggers write.
+CREATE FUNCTION restore_derived_columns() RETURNS TRIGGER
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  UPDATE public.conversations
+  SET unread_count = unread_count - (NEW.unread_count - CASE WHEN TG_OP = 'UPDATE' THEN OLD.unread_count ELSE 0 END),
+      last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = NEW.id)
+  WHERE id = NEW.id;
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER conversation_insert_derived
+  AFTER INSERT ON conversations
+  FOR EACH ROW
+  WHEN (pg_trigger_depth() = 0 AND (NEW.unread_count <> 0 OR NEW.last_message_at IS NOT NULL))
+  EXECUTE FUNCTION restore_derived_columns();
+
+CREATE TRIGGER conversation_update_derived
+  AFTER UPDATE ON conversations
+  FOR EACH ROW
+  WHEN (
+    pg_trigger_depth() = 0
+    AND (NEW.unread_count <> OLD.unread_count OR NEW.last_message_at IS DISTINCT FROM OLD.last_message_at)
+  )
+  EXECUTE FUNCTION restore_derived_columns();
+
+-- ROLLBACK
+DROP TRIGGER conversation_update_derived ON conversations;
+DROP TRIGGER conversation_insert_derived ON conversations;
+DROP TRIGGER message_subtract_deleted ON messages;
+DROP TRIGGER message_decrement_unread ON messages;
+DROP TRIGGER message_increment_unread ON messages;
+DROP FUNCTION restore_derived_columns();
+DROP FUNCTION subtract_deleted_messages();
+DROP FUNCTION decrement_unread_count();
+DROP FUNCTION increment_unread_count();

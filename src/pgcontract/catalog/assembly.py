@@ -38,9 +38,9 @@ def assemble(rows: Rows, *, ignore: frozenset[Name], roles: Mapping[str, str]) -
         },
     }
     columns = {
-        (row.relation, row.number): column_path(relations.kept[row.relation], row.name)
-        for row in rows["columns"]
-        if row.relation in relations.kept
+        (row.object, row.number): column_path(relations.kept[row.object], relations.column_name(row.object, row.number))
+        for row in rows["grants"]
+        if row.kind == "COLUMN" and row.object in relations.kept
     }
     return Catalog(
         namespaces=tuple(sorted(row.name for row in rows["namespaces"])),

@@ -128,7 +128,7 @@ def _session(connection: psycopg.Connection[Any]) -> Iterator[None]:
         return
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("SELECT s.name, current_setting(s.name) FROM unnest(%s::text[]) AS s (name)", [list(SETTINGS)])
-        before = dict(cursor.fetchall())
+        before: dict[str, str] = dict(cursor.fetchall())
         _set(cursor, SETTINGS)
         try:
             yield

@@ -22,6 +22,7 @@ from pgcontract.model import (
     Policy,
     Rule,
     Table,
+    Trigger,
     View,
 )
 
@@ -65,20 +66,20 @@ class Relations:
 
     def tables(self) -> tuple[Table, ...]:
         """Ordinary, partitioned and foreign tables and partitions, sorted by name."""
-        constraints = {
-            kind: self._group("constraints", make, where=lambda row, kinds=kind: row.kind in kinds)
-            for kind, make in (("pu", self._key), ("c", check), ("f", self._foreign_key), ("x", self._exclusion))
-        }
+        keys = self._group("constraints", self._key, where=lambda row: row.kind in {"p", "u"})
+        checks = self._group("constraints", check, where=lambda row: row.kind == "c")
+        foreign_keys = self._group("constraints", self._foreign_key, where=lambda row: row.kind == "f")
+        exclusions = self._group("constraints", self._exclusion, where=lambda row: row.kind == "x")
         policies = self._group("policies", self._policy)
         parents = self._group("inheritance", lambda row: Name(row.namespace, row.name))
         made = (
             Table(
                 name=self.kept[row.oid],
                 columns=tuple(self._columns[row.oid]),
-                keys=_sorted(constraints["pu"][row.oid]),
-                checks=_sorted(constraints["c"][row.oid]),
-                foreign_keys=_sorted(constraints["f"][row.oid]),
-                exclusions=_sorted(constraints["x"][row.oid]),
+                keys=_sorted(keys[row.oid]),
+                checks=_sorted(checks[row.oid]),
+                foreign_keys=_sorted(foreign_keys[row.oid]),
+                exclusions=_sorted(exclusions[row.oid]),
                 indexes=_sorted(self._own_indexes[row.oid]),
                 triggers=_sorted(self._triggers[row.oid]),
                 policies=_sorted(policies[row.oid]),
@@ -193,7 +194,7 @@ class Relations:
             valid=row.valid,
         )
 
-    def _trigger(self, row: Any) -> Any:
+    def _trigger(self, row: Any) -> Trigger:
         return trigger(row, self._names(row.relation, map(int, row.columns.split())))
 
     def _policy(self, row: Any) -> Policy:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from postgast import scan
-
+from pgcontract import sql
 from pgcontract.catalog.words import ENABLED
 from pgcontract.errors import CatalogError
 from pgcontract.model import Name, Trigger
@@ -44,28 +43,27 @@ def trigger(row: Any, update_columns: tuple[str, ...]) -> Trigger:
 def condition_and_arguments(definition: str, has_condition: bool) -> tuple[str | None, tuple[str, ...]]:
     """What stands in WHEN ( … ), and the arguments of the function, out of pg_get_triggerdef's text.
 
-    Tokens decide, not text: a name or a literal may well contain `) EXECUTE FUNCTION`. Positions are bytes.
+    Tokens decide, not text: a name or a literal may well contain `) EXECUTE FUNCTION`.
     """
-    text = definition.encode()
-    tokens = [(text[t.start : t.end], t.start, t.end) for t in scan(definition).tokens]
+    tokens = sql.scan(definition)
     depth = 0
     opened = 0
     when: str | None = None
     arguments: list[str] = []
     executed = False
-    for number, (token, start, end) in enumerate(tokens):
-        if token == b"(":
-            if depth == 0 and tokens[number - 1][0] == b"WHEN":
-                opened = end
+    for number, token in enumerate(tokens):
+        if token.text == "(":
+            if depth == 0 and tokens[number - 1].text == "WHEN":
+                opened = token.end
             depth += 1
-        elif token == b")":
+        elif token.text == ")":
             depth -= 1
             if depth == 0 and opened and when is None and not executed:
-                when = text[opened:start].decode()
-        elif token == b"EXECUTE" and depth == 0:
+                when = definition[opened : token.start]
+        elif token.text == "EXECUTE" and depth == 0:
             executed = True
-        elif executed and depth and token.startswith(b"'"):
-            arguments.append(token[1:-1].decode().replace("''", "'"))
+        elif executed and depth and token.kind == "SCONST":
+            arguments.append(token.text[1:-1].replace("''", "'"))
     if has_condition and when is None:
         raise CatalogError("A trigger's WHEN condition cannot be read.", seen=definition)
     return when, tuple(arguments)

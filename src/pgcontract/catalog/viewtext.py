@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from postgast import PgQueryError, parse, scan
-
+from pgcontract import sql
 from pgcontract.errors import CatalogError
 
 
@@ -20,25 +19,25 @@ def normalised(definition: str) -> str:
     """``pg_get_viewdef``'s text without the qualifiers that only 15 prints, and without the final semicolon."""
     text = definition.strip().removesuffix(";")
     try:
-        statements = parse(text).stmts
-    except PgQueryError as error:
-        raise CatalogError("A view's definition cannot be parsed.", seen=text) from error
-    outermost = statements[0].stmt.select_stmt
+        tree = sql.parse(text)
+    except sql.SqlError as error:
+        raise CatalogError("A view's definition cannot be parsed.", where=error.where, seen=error.seen) from error
+    outermost = tree.stmts[0].stmt.select_stmt
     # JOIN, or a comma, makes more than one relation; a set operation has no FROM of its own.
     if len(outermost.from_clause) != 1 or outermost.from_clause[0].HasField("join_expr"):
         return text
     cuts = set(_qualified(outermost))
     if not cuts:
         return text
-    data = text.encode()
-    tokens = list(scan(text).tokens)
-    kept = bytearray()
-    position = 0
+    tokens = sql.scan(text)
+    kept = []
+    position = byte = 0
     for number, token in enumerate(tokens):
-        if token.start in cuts:
-            kept += data[position : token.start]
+        byte += len(text[tokens[number - 1].start if number else 0 : token.start].encode())
+        if byte in cuts:
+            kept.append(text[position : token.start])
             position = tokens[number + 2].start  # past the name and the dot
-    return (bytes(kept) + data[position:]).decode()
+    return "".join((*kept, text[position:]))
 
 
 def _qualified(node: Any) -> Iterator[int]:

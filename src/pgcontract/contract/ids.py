@@ -10,7 +10,7 @@ from typing import Literal
 
 from pgcontract.model import DefaultPrivilege, Function, Grant, Name, id_part
 
-Aspect = Literal["type", "null", "default", "generated", "identity", "storage"]
+Aspect = Literal["type", "not_null", "null", "default", "generated", "identity", "storage"]
 ActionAspect = Literal["on_delete", "on_update"]
 
 
@@ -25,7 +25,7 @@ def column_path(table: Name, column: str) -> str:
 
 
 def column_id(table: Name, column: str, aspect: Aspect) -> str:
-    """One promise of a column: ``messages.content.type``. Null or not is one aspect, ``null``."""
+    """One promise of a column: ``messages.content.type``; ``not_null`` refuses NULL, ``null`` allows it."""
     return f"{column_path(table, column)}.{aspect}"
 
 

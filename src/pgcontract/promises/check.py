@@ -131,7 +131,10 @@ class TableCheck:
         columns = [c.name for c in shape.columns if c.name in frozen.columns]
         literals = (*shape.sure_without(self.check.name), *way)
         parents = [{**a} for pair in world.parents.values() for a in pair]
-        options = [[p[c] for p in parents if c in p] + shape.options(c, literals, world.base[c]) for c in columns]
+        options = [
+            [p[c] for p in parents if c in p] + shape.options(c, literals, world.base[c], most=shape.most(len(columns)))
+            for c in columns
+        ]
         if not all(options):
             return
         rows = [

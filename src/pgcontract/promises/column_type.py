@@ -39,17 +39,21 @@ class ColumnType:
         return f"{self.column.name} {self.column.type}"
 
     def accepts(self, worlds: Worlds) -> Cases:
-        """The base row, every boundary that the CHECKs allow, then drawn values; each must come back as promised."""
+        """Every boundary that the CHECKs allow, then drawn values; each must come back as promised."""
         world = self._world(worlds)
         name = self.column.name
-        values: list[Value] = [row[name] for row in self._rows(world)]
-        values += [v for v in world.variations.get(name, ()) if v is not None]
-        always = tuple(self._stored(world, v) for v in dict.fromkeys(values) if v is not None)
-        bound = any(name in fk.columns for fk in world.table.foreign_keys)
-        reach = world.shape.domain(name, world.shape.sure)
-        if bound or reach.empty:
-            return Cases(always, world=world)
-        return Cases(always, reach.strategy.map(lambda v: self._stored(world, v)), world=world)
+        if world.parents:
+            rows = [{**world.base, **parent} for parents in world.parents.values() for parent in parents]
+            return Cases(tuple(self._stored(world, row) for row in rows), world=world)
+        host = world.host(name) if world.has_column(name) else {**world.base, name: None}
+        if host is None:
+            return Cases(world=world, missing=f"no row with a value in {name} was found that passes the CHECKs")
+        if host[name] is None:
+            return Cases((self._stored(world, host),), world=world)
+        values = [host[name], *(v for v in world.values(name, host) if v is not None)]
+        always = tuple(self._stored(world, {**host, name: v}) for v in values)
+        strategy = world.shape.domain(name, world.shape.sure).strategy
+        return Cases(always, strategy.map(lambda v: self._stored(world, {**host, name: v})), world=world)
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Literals that are too long, out of range, or none of the type."""
@@ -78,29 +82,16 @@ class ColumnType:
             self.table, frozenset(fk.name for fk in table.foreign_keys if self.column.name in fk.columns)
         )
 
-    def _rows(self, world: World) -> Iterator[dict[str, Value]]:
-        """The base row with a parent by every foreign key of the column, for either twin."""
-        yield from ({**world.base, **parent} for parents in world.parents.values() for parent in parents)
-        yield {self.column.name: None, **world.base}
-
-    def _row(self, world: World, value: Value) -> dict[str, Value]:
+    def _stored(self, world: World, row: dict[str, Value]) -> Change:
         name = self.column.name
-        for row in self._rows(world):
-            if row[name] == value:
-                return row
-        return {**world.base, name: value}
-
-    def _stored(self, world: World, value: Value) -> Change:
-        name = self.column.name
-        row = self._row(world, value)
         explicit = world.shape.explicit(row)
-        count = len({**explicit, name: value})
+        count = len({**explicit, name: None})
         column = sql.Identifier(name).as_string()
         returning = (
             f" RETURNING {column}::text IS NOT DISTINCT FROM (${count + 1}::{self.column.type})::text AS same_value,"
             f" pg_typeof({column}) = ${count + 2}::regtype AS same_type"
         )
-        statement = world.insert(row, show=[name], returning=returning, extra=(value, self.column.type))
+        statement = world.insert(row, show=[name], returning=returning, extra=(row[name], self.column.type))
         return Change((statement,))
 
     def _refused(self, world: World, refused: Refused) -> Violation:

@@ -109,8 +109,8 @@ class Reference:
         bases += [
             {**world.base, c: None} for f in rest for c in f.columns if c not in fk.columns and self._nullable(world, c)
         ]
-        for base, values in product(bases, product(*options)):
-            row = {**base, **dict(zip(fk.columns, values, strict=True))}
+        for base, key in product(bases, product(*options)):
+            row = {**base, **dict(zip(fk.columns, key, strict=True))}
             if not self._satisfied(world, fk, row) and all(self._satisfied(world, f, row) for f in rest):
                 yield row
 

@@ -200,20 +200,33 @@ class Scene:
                 {},
             )
             return
+        # the other row is taken out and put back under the parent's key: an UPDATE of both would meet the unique key,
+        # in an order that is the heap's business
+        names = [c.name for c in shape.columns]
+        listed = ", ".join(sql.Identifier(c).as_string() for c in names)
         for column, fresh in self._new_keys():
-            name, its_type = sql.Identifier(column).as_string(), shape.types[column]
-            values = [self.parent.values[column], self.other.values[column], fresh]
-            mine = f"{name}::text = ($1::{its_type})::text"
-            parts = [f"{name} = CASE WHEN {mine} THEN $3::{its_type} ELSE $1::{its_type} END"]
-            for key in fk.keys:
-                if key != column:
-                    values.append(self.parent.values[key])
-                    quoted = sql.Identifier(key).as_string()
-                    parts.append(
-                        f"{quoted} = CASE WHEN {mine} THEN {quoted} ELSE ${len(values)}::{shape.types[key]} END"
-                    )
-            both = f"{mine} OR {name}::text = ($2::{its_type})::text"
-            yield Statement(f"UPDATE {table} SET {', '.join(parts)} WHERE {both}", tuple(values)), {}
+            mine, key_values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
+            others, other_values = where(
+                {k: self.other.values[k] for k in fk.keys}, shape.types, start=len(key_values) + 1
+            )
+            given = [*key_values, *other_values, fresh]
+            renamed = f"{sql.Identifier(column).as_string()} = ${len(given)}"
+            selected = []
+            for name in names:
+                if name in fk.keys:
+                    given.append(self.parent.values[name])
+                    selected.append(f"${len(given)}::{shape.types[name]}")
+                else:
+                    selected.append(f"gone.{sql.Identifier(name).as_string()}")
+            yield (
+                Statement(
+                    f"WITH moved AS (UPDATE {table} SET {renamed} WHERE {mine} RETURNING true AS done),"
+                    f" gone AS (DELETE FROM {table} WHERE {others} RETURNING {listed})"
+                    f" INSERT INTO {table} ({listed}) SELECT {', '.join(selected)} FROM moved, gone",
+                    tuple(given),
+                ),
+                {},
+            )
 
     def _new_keys(self) -> Iterator[tuple[str, Value]]:
         """A value that is nobody's for each key column that is no foreign key's itself and that the child would take."""

@@ -54,7 +54,7 @@ class Unique:
         for column in self._columns(world):
             for pair in self._apart(world, inside, column):
                 changes.append(self._both(world, pair))
-                drawn = drawn or self._draw_apart(world, pair, column)
+                drawn = self._draw_apart(world, pair, column) if drawn is None else drawn
         if inside is not None:
             pairs = list(self._outside(world, inside))
             if not pairs:

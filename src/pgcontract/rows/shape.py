@@ -11,14 +11,14 @@ from functools import cached_property
 from itertools import islice, product
 
 from pgcontract.errors import PgContractError
-from pgcontract.model import Catalog, Check, Column, Table
+from pgcontract.model import Catalog, Column, Table
 from pgcontract.rows.oracle import Evaluated, Oracle
 from pgcontract.rows.statements import Row, Value
 from pgcontract.values.domains import Domain, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
+from pgcontract.values.expressions import columns as columns_of
 
 MOST_CANDIDATES = 400
-MOST_OPTIONS = 8
 ROUNDS = 4
 
 
@@ -64,11 +64,6 @@ def clause(expression: str, table: Table, want: bool | str = "passes") -> Clause
     names = frozenset(c.name for c in table.columns)
     condition = parse_check(expression, names)
     return Clause(expression, condition, columns_of(condition), want)
-
-
-def columns_of(condition: Condition) -> frozenset[str]:
-    """All columns that a condition speaks of."""
-    return frozenset().union(*(lit.atom.columns for branch in branches(condition, True) for lit in branch))
 
 
 @dataclass
@@ -191,28 +186,37 @@ class Shape:
         sure = self.sure_without(*without)
         for ways in islice(product(*(branches(c.condition, c.side) for c in wrong)), 64):
             literals = (*sure, *(lit for way in ways for lit in way))
-            options = [self.options(column, literals, row.get(column)) for column in columns]
+            beside = {self.types[c]: row.get(c) for c in columns}
+            options = [
+                self.options(c, literals, row.get(c), beside.get(self.types[c]), most=self.most(len(columns)))
+                for c in columns
+            ]
             if all(options):
                 for values in islice(product(*options), MOST_CANDIDATES):
                     yield {**row, **dict(zip(columns, values, strict=True))}
 
-    def options(self, column: str, literals: Iterable[Literal], current: Value = None) -> list[Value]:
-        """A few values of one column to try: the present one, NULL, boundaries, constants met in conditions."""
+    @staticmethod
+    def most(columns: int) -> int:
+        """How many values to try for each of so many columns."""
+        return {1: 80, 2: 18, 3: 8}.get(columns, 5)
+
+    def options(
+        self, column: str, literals: Iterable[Literal], *current: Value, most: int = MOST_CANDIDATES
+    ) -> list[Value]:
+        """Values of one column to try: present ones, NULL, boundaries, constants met in conditions."""
         found = self.table.column(column)
         assert found is not None
         reach = self.domain(column, literals)
         if reach.empty:
             return []
-        options: list[Value] = []
-        if current is not None or not found.not_null:
-            options.append(current)
+        options: list[Value] = [v for v in current if v is not None or not found.not_null]
         if reach.null == "required":
             return [None] if not found.not_null else []
         options += [reach.simplest] if reach.simplest is not None else []
         if reach.null == "allowed" and not found.not_null:
             options.append(None)
         options += [b for b in (*reach.boundaries, *reach.hints) if b is not None]
-        return list(dict.fromkeys(options))[:MOST_OPTIONS]
+        return list(dict.fromkeys(options))[:most]
 
 
 def index_columns(table: Table, expressions: Iterable[str]) -> frozenset[str]:
@@ -225,8 +229,3 @@ def index_columns(table: Table, expressions: Iterable[str]) -> frozenset[str]:
         else:
             found |= columns_of(parse_check(f"({expression}) IS NULL", names))
     return frozenset(found)
-
-
-def checks_of(table: Table) -> tuple[Check, ...]:
-    """The CHECKs that PostgreSQL enforces on the table."""
-    return tuple(c for c in table.checks if c.enforced)

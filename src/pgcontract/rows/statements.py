@@ -6,7 +6,7 @@ sent as a parameter of unknown type, so that PostgreSQL infers the column's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,7 +42,7 @@ def _insert_text(table: Name, columns: tuple[str, ...], returning: str) -> str:
     composed = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.SQL(", ").join(sql.SQL(f"${n}") for n in range(1, len(columns) + 1)),  # type: ignore[arg-type]
+        sql.SQL(", ").join(sql.SQL(f"${n}") for n in range(1, len(columns) + 1)),
     )
     return composed.as_string() + returning
 
@@ -108,17 +108,10 @@ def paste(statement: Statement) -> str:
     """The statement with its values in it, as SQL to paste into psql."""
     if not statement.values:
         return statement.text
-    text = statement.text.encode()
     pieces: list[str] = []
     done = 0
-    for token in scan(statement.text).tokens:
-        word = text[token.start : token.end]
-        if word.startswith(b"$") and word[1:].isdigit():
-            pieces += [text[done : token.start].decode(), quote(statement.values[int(word[1:]) - 1])]
+    for token in scan(statement.text):
+        if token.kind == "PARAM":
+            pieces += [statement.text[done : token.start], quote(statement.values[int(token.text[1:]) - 1])]
             done = token.end
-    return "".join([*pieces, text[done:].decode()])
-
-
-def script(statements: Iterable[Statement]) -> str:
-    """Statements as one script that leaves nothing behind."""
-    return "\n".join(["BEGIN;", *(f"{paste(s)};" for s in statements), "ROLLBACK;"])
+    return "".join([*pieces, statement.text[done:]])

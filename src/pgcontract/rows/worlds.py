@@ -15,6 +15,7 @@ from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, Value, insert
 
 TWINS = (0, 1)
+UNIQUE_VIOLATION = "23505"
 ATTEMPTS = 4
 """How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
 
@@ -69,46 +70,38 @@ class World:
         """Whether the live table has such a column."""
         return self.table.column(name) is not None
 
-    @cached_property
-    def variations(self) -> Mapping[str, tuple[Value, ...]]:
-        """For each column, the values that may stand in the base row's place of it: evaluated, boundaries first.
+    def values(self, column: str, row: Row) -> tuple[Value, ...]:
+        """What may stand in one column of the row, boundaries first: other values, and NULL; each was evaluated."""
+        tries = [{**row, column: value} for value in self._values(column, row)]
+        kept = self.shape.holds(list(self.shape.clauses.values()), tries)
+        return tuple(one[column] for one, good in zip(tries, kept, strict=True) if good)
 
-        Columns of foreign keys have none, since their values are their parents'.
-        """
-        shape = self.shape
-        bound = {c for fk in self.table.foreign_keys for c in fk.columns}
-        tries = [
-            (column.name, value)
-            for column in shape.columns
-            if column.name not in bound
-            for value in self._values(column)
-        ]
-        kept = shape.holds(list(shape.clauses.values()), [{**self.base, c: v} for c, v in tries])
-        found: dict[str, list[Value]] = {}
-        for (column_name, value), good in zip(tries, kept, strict=True):
-            if good:
-                found.setdefault(column_name, []).append(value)
-        return {c: tuple(v) for c, v in found.items()}
+    def host(self, column: str) -> dict[str, Value] | None:
+        """The base row, or one near it in which the column is not NULL; None where none was found."""
+        if self.base[column] is not None:
+            return dict(self.base)
+        for value in self._values(column, self.base):
+            found = None if value is None else self.shape.find({**self.base, column: value}, fixed=frozenset([column]))
+            if found is not None:
+                return found
+        return None
 
-    def _values(self, column: Column) -> Iterator[Value]:
-        reach = self.shape.domain(column.name, self.shape.sure)
-        seen = {self.base[column.name]}
-        if reach.empty:
+    def _values(self, column: str, row: Row) -> Iterator[Value]:
+        found = self.table.column(column)
+        reach = self.shape.domain(column, self.shape.sure)
+        if reach.empty or found is None:
             return
-        for value in (reach.simplest, *reach.boundaries, *reach.hints, None):
-            if value is None and column.not_null:
-                continue
-            if value not in seen:
-                seen.add(value)
-                yield value
+        values = dict.fromkeys((reach.simplest, *reach.boundaries, *reach.hints, None))
+        yield from (v for v in values if v != row[column] and not (v is None and found.not_null))
 
     @cached_property
     def varied(self) -> tuple[dict[str, Value], ...]:
-        """The base row, and each row that differs from it in one column's allowed value."""
-        return (
-            dict(self.base),
-            *({**self.base, c: v} for c, values in self.variations.items() for v in values),
-        )
+        """The base row, and rows that differ from it in one column that is no parent's key; each was evaluated."""
+        bound = {c for fk in self.table.foreign_keys for c in fk.columns}
+        free = [c.name for c in self.shape.columns if c.name not in bound]
+        tries = [{**self.base, c: v} for c in free for v in self._values(c, self.base)]
+        kept = self.shape.holds(list(self.shape.clauses.values()), tries)
+        return (dict(self.base), *(one for one, good in zip(tries, kept, strict=True) if good))
 
 
 @dataclass
@@ -154,16 +147,17 @@ class Worlds:
         return found
 
     def _plan(self, name: Name, foreign_keys: frozenset[str]) -> World:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             world = self._draft(name, foreign_keys)
             refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
             if refusal is None:
                 return world
-            if refusal.sqlstate != "23505":
-                break
+            if refusal.sqlstate != UNIQUE_VIOLATION or attempt == ATTEMPTS - 1:
+                where = world.placed[refusal.position].table if refusal.position < len(world.placed) else name
+                raise Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(name))
+            # rows that migrations seeded are in the way: other keys
             self.offset += len(TWINS)
-        where = world.placed[refusal.position].table if refusal.position < len(world.placed) else name
-        raise Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(name))
+        raise AssertionError(name)
 
     def _draft(self, name: Name, foreign_keys: frozenset[str]) -> World:
         shape = self.shape(name)
@@ -225,9 +219,7 @@ class Worlds:
             found = self._crossed(shape, row, twin, rows, frozenset(fixed))
         if found is None:
             raise Unbuildable("no row was found that passes all CHECKs", where=str(name))
-        if twin:
-            found = self._unlike(shape, found, frozenset(fixed))
-        return found
+        return self._unlike(shape, found) if twin else found
 
     def _crossed(
         self, shape: Shape, row: Row, twin: int, rows: Mapping[tuple[Name, int], Row], fixed: frozenset[str]
@@ -261,12 +253,13 @@ class Worlds:
             )
         return reach.simplest
 
-    def _unlike(self, shape: Shape, row: Row, fixed: frozenset[str]) -> dict[str, Value]:
+    def _unlike(self, shape: Shape, row: Row) -> dict[str, Value]:
         """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed."""
         current = dict(row)
         clauses = list(shape.clauses.values())
+        bound = {c for fk in shape.table.foreign_keys for c in fk.columns}
         for column in shape.columns:
-            if column.name in fixed or column.name in shape.key_columns:
+            if column.name in bound | shape.key_columns:
                 continue
             reach = shape.domain(column.name, shape.sure)
             options = [v for v in (reach.simplest, *reach.boundaries) if v is not None and v != current[column.name]][

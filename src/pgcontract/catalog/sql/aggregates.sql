@@ -2,25 +2,25 @@
 SELECT
     a.aggfnoid::oid AS oid,
     a.aggkind::text AS kind,
-    nullif(a.aggtransfn, 0::regproc)::text AS sfunc,
+    CASE WHEN a.aggtransfn <> 0 THEN a.aggtransfn::text END AS sfunc,
     format_type(a.aggtranstype, NULL) AS stype,
     nullif(a.aggtransspace, 0) AS sspace,
-    nullif(a.aggfinalfn, 0::regproc)::text AS finalfunc,
+    CASE WHEN a.aggfinalfn <> 0 THEN a.aggfinalfn::text END AS finalfunc,
     a.aggfinalextra AS finalfunc_extra,
     a.aggfinalmodify::text AS finalfunc_modify,
-    nullif(a.aggcombinefn, 0::regproc)::text AS combinefunc,
-    nullif(a.aggserialfn, 0::regproc)::text AS serialfunc,
-    nullif(a.aggdeserialfn, 0::regproc)::text AS deserialfunc,
+    CASE WHEN a.aggcombinefn <> 0 THEN a.aggcombinefn::text END AS combinefunc,
+    CASE WHEN a.aggserialfn <> 0 THEN a.aggserialfn::text END AS serialfunc,
+    CASE WHEN a.aggdeserialfn <> 0 THEN a.aggdeserialfn::text END AS deserialfunc,
     a.agginitval AS initcond,
-    nullif(a.aggmtransfn, 0::regproc)::text AS msfunc,
-    nullif(a.aggminvtransfn, 0::regproc)::text AS minvfunc,
+    CASE WHEN a.aggmtransfn <> 0 THEN a.aggmtransfn::text END AS msfunc,
+    CASE WHEN a.aggminvtransfn <> 0 THEN a.aggminvtransfn::text END AS minvfunc,
     CASE WHEN a.aggmtranstype <> 0 THEN format_type(a.aggmtranstype, NULL) END AS mstype,
     nullif(a.aggmtransspace, 0) AS msspace,
-    nullif(a.aggmfinalfn, 0::regproc)::text AS mfinalfunc,
+    CASE WHEN a.aggmfinalfn <> 0 THEN a.aggmfinalfn::text END AS mfinalfunc,
     a.aggmfinalextra AS mfinalfunc_extra,
     a.aggmfinalmodify::text AS mfinalfunc_modify,
     a.aggminitval AS minitcond,
-    nullif(a.aggsortop, 0)::regoperator::text AS sortop
+    CASE WHEN a.aggsortop <> 0 THEN a.aggsortop::regoperator::text END AS sortop
 FROM pg_aggregate AS a
 JOIN pg_proc AS p ON p.oid = a.aggfnoid
 JOIN pg_namespace AS n ON n.oid = p.pronamespace

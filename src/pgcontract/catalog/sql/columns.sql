@@ -10,7 +10,12 @@ SELECT
     a.attgenerated::text AS generated,
     CASE
         WHEN a.attcollation <> t.typcollation
-            THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+            THEN (
+                SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                FROM pg_collation AS co
+                JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
+                WHERE co.oid = a.attcollation
+            )
     END AS collation,
     CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END AS storage,
     a.attcompression::text AS compression
@@ -19,8 +24,6 @@ JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-LEFT JOIN pg_collation AS co ON co.oid = a.attcollation AND a.attcollation <> t.typcollation
-LEFT JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
   AND a.attnum > 0
   AND NOT a.attisdropped

@@ -8,13 +8,16 @@ SELECT
     pg_get_expr(t.typdefaultbin, 0) AS default_expression,
     CASE
         WHEN t.typcollation <> b.typcollation
-            THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+            THEN (
+                SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                FROM pg_collation AS co
+                JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
+                WHERE co.oid = t.typcollation
+            )
     END AS collation
 FROM pg_type AS t
 JOIN pg_namespace AS n ON n.oid = t.typnamespace
 JOIN pg_type AS b ON b.oid = t.typbasetype
-LEFT JOIN pg_collation AS co ON co.oid = t.typcollation
-LEFT JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
 WHERE t.typtype = 'd'
   AND n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'

@@ -23,7 +23,10 @@ FROM (
     JOIN pg_class AS c ON c.oid = t.attrelid
     WHERE t.attacl IS NOT NULL AND t.attnum > 0 AND NOT t.attisdropped
     UNION ALL
-    SELECT 'FUNCTION', p.oid, 0, p.proowner, p.proacl FROM pg_proc AS p WHERE p.proacl IS NOT NULL
+    SELECT 'FUNCTION', p.oid, 0, p.proowner, p.proacl
+    FROM pg_proc AS p
+    JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE p.proacl IS NOT NULL AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     UNION ALL
     SELECT 'SCHEMA', n.oid, 0, n.nspowner, n.nspacl FROM pg_namespace AS n WHERE n.nspacl IS NOT NULL
     UNION ALL

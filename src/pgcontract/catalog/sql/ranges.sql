@@ -6,29 +6,39 @@ SELECT
     format_type(r.rngsubtype, NULL) AS subtype,
     mn.nspname AS multirange_namespace,
     mt.typname AS multirange_name,
-    CASE
-        WHEN NOT o.opcdefault THEN quote_ident(opn.nspname) || '.' || quote_ident(o.opcname)
-    END AS opclass,
+    (
+        SELECT quote_ident(opn.nspname) || '.' || quote_ident(o.opcname)
+        FROM pg_opclass AS o
+        JOIN pg_namespace AS opn ON opn.oid = o.opcnamespace
+        WHERE o.oid = r.rngsubopc AND NOT o.opcdefault
+    ) AS opclass,
     CASE
         WHEN r.rngcollation <> st.typcollation
-            THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+            THEN (
+                SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                FROM pg_collation AS co
+                JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
+                WHERE co.oid = r.rngcollation
+            )
     END AS collation,
-    CASE WHEN cf.oid IS NOT NULL THEN quote_ident(cfn.nspname) || '.' || quote_ident(cf.proname) END AS canonical,
-    CASE WHEN df.oid IS NOT NULL THEN quote_ident(dfn.nspname) || '.' || quote_ident(df.proname) END AS difference
+    (
+        SELECT quote_ident(fn.nspname) || '.' || quote_ident(f.proname)
+        FROM pg_proc AS f
+        JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
+        WHERE f.oid = r.rngcanonical
+    ) AS canonical,
+    (
+        SELECT quote_ident(fn.nspname) || '.' || quote_ident(f.proname)
+        FROM pg_proc AS f
+        JOIN pg_namespace AS fn ON fn.oid = f.pronamespace
+        WHERE f.oid = r.rngsubdiff
+    ) AS difference
 FROM pg_range AS r
 JOIN pg_type AS t ON t.oid = r.rngtypid
 JOIN pg_namespace AS n ON n.oid = t.typnamespace
 JOIN pg_type AS mt ON mt.oid = r.rngmultitypid
 JOIN pg_namespace AS mn ON mn.oid = mt.typnamespace
 JOIN pg_type AS st ON st.oid = r.rngsubtype
-JOIN pg_opclass AS o ON o.oid = r.rngsubopc
-JOIN pg_namespace AS opn ON opn.oid = o.opcnamespace
-LEFT JOIN pg_collation AS co ON co.oid = r.rngcollation
-LEFT JOIN pg_namespace AS cn ON cn.oid = co.collnamespace
-LEFT JOIN pg_proc AS cf ON cf.oid = r.rngcanonical
-LEFT JOIN pg_namespace AS cfn ON cfn.oid = cf.pronamespace
-LEFT JOIN pg_proc AS df ON df.oid = r.rngsubdiff
-LEFT JOIN pg_namespace AS dfn ON dfn.oid = df.pronamespace
 WHERE n.nspname !~ '^pg_'
   AND n.nspname <> 'information_schema'
   AND NOT EXISTS (

@@ -1,0 +1,5 @@
+"""``python -m pgcontract``."""
+
+from pgcontract.cli import main
+
+main()

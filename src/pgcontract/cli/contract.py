@@ -1,0 +1,193 @@
+"""``pgcontract freeze`` and ``pgcontract diff``: write the contract, compare a database with it."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pgcontract.cli import options
+from pgcontract.errors import ContractError, ServerError, UsageError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgcontract.contract import Difference
+    from pgcontract.ephemeral import ServerChoice
+    from pgcontract.model import Catalog, Name
+    from pgcontract.system import System
+
+JSON_FORMAT = 1
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DSN",
+        help="Compare this live database: its catalog is read in one read-only transaction, nothing else.",
+    ),
+]
+
+
+def freeze(
+    path: options.SystemPath = None,
+    pg: options.Major = None,
+    dsn: options.Dsn = None,
+    pg_bin: options.PgBin = None,
+    no_install: options.NoInstall = False,
+) -> None:
+    """Write contract.toml: everything that the schema promises, as its own catalog says it.
+
+    Example: pgcontract freeze schema/social_selling
+    """
+    from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.system import System  # noqa: PLC0415
+
+    choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    for one in options.chosen(path):
+        system = System.load(one)
+        options.console().print(_freeze(system, _ephemeral_catalog(system, choice)), markup=False)
+
+
+def diff(  # noqa: PLR0913, PLR0917 - a command's options
+    path: options.SystemPath = None,
+    from_: From = None,
+    pg: options.Major = None,
+    dsn: options.Dsn = None,
+    pg_bin: options.PgBin = None,
+    no_install: options.NoInstall = False,
+    json: options.JsonFile = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Tell how a live database, or what the migrations make, differs from contract.toml. Exit 1 if it does.
+
+    Example: pgcontract diff schema/social_selling --from postgresql://localhost/shop
+    """
+    from pgcontract.contract import drift, read  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415
+    from pgcontract.system import System  # noqa: PLC0415
+
+    paths = options.chosen(path)
+    if json is not None and len(paths) > 1:
+        raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
+    choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    found = False
+    for one in paths:
+        system = System.load(one)
+        contract = read(system.contract)
+        live = _live_catalog(system, from_) if from_ is not None else _ephemeral_catalog(system, choice)
+        differences = drift(contract.catalog, live)
+        found = found or bool(differences)
+        options.console().print("\n".join(told(contract.system, differences, every=verbose)), markup=False)
+        if json is not None:
+            _write(json, as_json(contract.system, differences))
+    raise typer.Exit(1 if found else 0)
+
+
+def freeze_text(
+    connection: psycopg.Connection[Any], system: str, *, ignore: Collection[Name] = (), roles: Mapping[str, str]
+) -> str:
+    """The text of contract.toml for the database that a connection leads to; see ``read_catalog``."""
+    from pgcontract.catalog import read_catalog  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.contract import Contract, dumps  # noqa: PLC0415
+
+    return dumps(Contract(system, read_catalog(connection, ignore=ignore, roles=roles)))
+
+
+def told(system: str, differences: Sequence[Difference], *, every: bool = False) -> list[str]:
+    """The drift in words, a difference a line; ``every``: also what a dropped or added table says already."""
+    from pgcontract.contract import headlines  # noqa: PLC0415 - heavy, and not needed by other commands
+
+    if not differences:
+        return [f"{system}: every promise is as it was frozen."]
+    shown = differences if every else headlines(differences)
+    lines = [f"{system}: {len(shown)} {'difference' if len(shown) == 1 else 'differences'} from the frozen contract"]
+    for one in shown:
+        parties = f" (breaking for {' and '.join(one.breaks)})" if one.breaks else ""
+        lines.append(f"  {one}{parties}")
+    return lines
+
+
+def as_json(system: str, differences: Sequence[Difference]) -> str:
+    """The drift for programs: every difference, with whom it breaks."""
+    listed = [
+        {
+            "id": one.promise_id,
+            "kind": one.kind,
+            "change": one.change,
+            "frozen": one.frozen,
+            "live": one.live,
+            "part_of": one.part_of,
+            "breaks": list(one.breaks),
+        }
+        for one in differences
+    ]
+    return json_format.dumps(
+        {"format": JSON_FORMAT, "system": system, "differences": listed}, indent=2, ensure_ascii=False
+    )
+
+
+def _freeze(system: System, catalog: Catalog) -> str:
+    """Write the contract; what is to be told of it."""
+    from pgcontract.contract import Contract, drift, headlines, promises_of, read, write  # noqa: PLC0415
+
+    before = None
+    if system.contract.exists():
+        try:
+            before = read(system.contract).catalog
+        except ContractError:
+            # It is written anew, and that is the remedy which the error itself would name.
+            before = None
+    write(system.contract, Contract(system.name, catalog))
+    count = sum(1 for _ in promises_of(catalog))
+    words = f"{system.contract}: {count} promises"
+    if before is None:
+        return f"{words}, frozen"
+    differences = drift(before, catalog)
+    if not differences:
+        return f"{words}, as before"
+    return "\n".join([f"{words}, of which these are new:", *(f"  {one}" for one in headlines(differences))])
+
+
+def _ephemeral_catalog(system: System, choice: ServerChoice) -> Catalog:
+    """What the system's migrations make, on a server that is gone afterwards."""
+    from pgcontract.ephemeral import ephemeral  # noqa: PLC0415 - heavy, and not needed with --from
+
+    with ephemeral(system, choice) as stage:
+        return stage.read_catalog()
+
+
+def _live_catalog(system: System, dsn: str) -> Catalog:
+    """The catalog of a live database. Raises ServerError without ever showing a password."""
+    import psycopg  # noqa: PLC0415 - heavy, and not needed by other commands
+
+    from pgcontract.catalog import read_catalog  # noqa: PLC0415
+
+    try:
+        place = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise UsageError(
+            "--from is no connection string.",
+            remedy="Write it like postgresql://user@host:5432/database or 'host=… dbname=…'.",
+        ) from error
+    shown = " ".join(f"{name}={place[name]}" for name in ("host", "port", "dbname", "user") if name in place)
+    try:
+        with psycopg.connect(dsn, application_name="pgcontract diff") as connection:
+            return read_catalog(connection, ignore=[system.tracking_table])
+    except psycopg.Error as error:
+        raise ServerError(
+            "The database cannot be reached.",
+            where=shown or "the default database",
+            seen=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+            remedy="See that it is up, that the DSN names it, and that you may connect to it.",
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error

@@ -1,0 +1,198 @@
+"""``pgcontract verify`` as people run it: what it prints, how it ends, and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgcontract.server import Server
+
+SCHEMA = """
+CREATE TABLE parents (id INTEGER PRIMARY KEY);
+CREATE TABLE children (
+  id INTEGER PRIMARY KEY,
+  parent_id INTEGER CONSTRAINT fk_parent REFERENCES parents (id) ON DELETE SET NULL,
+  age INTEGER NOT NULL CONSTRAINT chk_age CHECK (age BETWEEN 0 AND 17)
+);
+"""
+
+
+def pgcontract(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pgcontract", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Bad input: exit code 2, every word told on the standard error, and no traceback."""
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    """A system of two tables, frozen."""
+    folder = tmp_path / "family"
+    (folder / "migrations").mkdir(parents=True)
+    write(folder, SCHEMA)
+    frozen = pgcontract("freeze", folder)
+    assert frozen.returncode == 0, frozen.stderr
+    return folder
+
+
+def write(system: Path, schema: str) -> None:
+    """Make this the system's one migration."""
+    (system / "migrations" / "001-family.sql").write_text(f"{schema}\n-- ROLLBACK\nDROP TABLE children, parents;\n")
+
+
+def test_all_promises_proven(system: Path, tmp_path: Path) -> None:
+    """Exit 0, a table by kind, and the same numbers in the JSON."""
+    result = pgcontract("verify", system, "--json", tmp_path / "out.json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["format"] == 1
+    assert found["broken"] == found["unproven"] == []
+    assert found["promises"] == found["proven"] + found["not_covered"] == len(found["verdicts"])
+    assert {"system", "postgresql", "seconds"} <= set(found)
+    one = next(v for v in found["verdicts"] if v["id"] == "children.chk_age")
+    assert set(one) == {
+        *("id", "kind", "clause", "verdict", "accepts", "rejects", "seconds", "reason", "counterexample"),
+    }
+    assert one["accepts"] > 0 < one["rejects"]
+    for heading in ("kind", "promises", "proven", "broken", "unproven", "seconds", "referential action"):
+        assert heading in result.stdout
+
+
+def test_a_broken_promise_is_shown_with_its_replay(system: Path) -> None:
+    """Exit 1; drift is told first; the counterexample is SQL, and the replay finds it again."""
+    write(system, SCHEMA.replace("AND 17", "AND 18"))
+    result = pgcontract("verify", system)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.stdout.index("drifted") < result.stdout.index("broken children.chk_age")
+    assert """INSERT INTO "public"."children" ("id", "age") VALUES""" in result.stdout
+    replay = next(line for line in result.stdout.splitlines() if "replay: pgcontract " in line)
+    again = subprocess.run(
+        f"{sys.executable} -m {replay.partition('replay: ')[2]}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "broken children.chk_age" in again.stdout
+
+
+def test_without_a_contract_the_promises_are_frozen_in_memory(tmp_path: Path) -> None:
+    """One .sql file is enough, and the output says so."""
+    file = tmp_path / "schema.sql"
+    file.write_text(SCHEMA)
+    result = pgcontract("verify", file)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "frozen in memory" in result.stdout
+    assert not list(tmp_path.glob("*.toml"))
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    """Named, with what is taken instead."""
+    refused(pgcontract("verify", tmp_path / "nowhere"), "nowhere")
+
+
+def test_a_migration_that_does_not_parse(system: Path) -> None:
+    """File and line, before any server work."""
+    write(system, SCHEMA + "CREATE TABEL x (id INT);\n")
+    refused(pgcontract("verify", system), "001-family.sql", "TABEL")
+
+
+def test_a_migration_that_fails_at_its_third_statement(system: Path) -> None:
+    """File, statement and PostgreSQL's message."""
+    write(system, SCHEMA + "ALTER TABLE nobody ADD COLUMN x INT;\n")
+    refused(pgcontract("verify", system), "001-family.sql", "nobody", "3")
+
+
+def test_a_truncated_contract(system: Path) -> None:
+    """The file is named."""
+    contract = system / "contract.toml"
+    contract.write_text(contract.read_text()[:-40].rstrip('"]}\n') + ' = "')
+    refused(pgcontract("verify", system), "contract.toml")
+
+
+def test_a_contract_of_a_newer_format(system: Path) -> None:
+    """The remedy is a newer pgcontract."""
+    contract = system / "contract.toml"
+    contract.write_text(contract.read_text().replace("format = 1", "format = 99"))
+    refused(pgcontract("verify", system), "contract.toml", "99")
+
+
+def test_a_dsn_that_refuses(system: Path) -> None:
+    """No password in the message."""
+    result = pgcontract("verify", system, "--dsn", "postgresql://somebody:hunter2@127.0.0.1:1/nothing")
+    refused(result, "127.0.0.1")
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_a_server_of_ones_own(system: Path, pgcontract_server: Server) -> None:
+    """With --dsn, databases and roles are made there and nothing is left."""
+    with psycopg.connect(pgcontract_server.address.dsn(), autocommit=True) as connection:
+        everything = "SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1"
+        before = connection.execute(everything).fetchall()
+        result = pgcontract("verify", system, "--dsn", pgcontract_server.address.dsn())
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert connection.execute(everything).fetchall() == before
+
+
+def test_an_id_that_names_nothing(system: Path) -> None:
+    """A typing error is no success."""
+    refused(pgcontract("verify", system, "--only", "children.chk_aeg"), "children.chk_aeg")
+
+
+def test_an_unwritable_result(system: Path, tmp_path: Path) -> None:
+    """Where the JSON cannot be written, that is said."""
+    refused(pgcontract("verify", system, "--json", tmp_path / "no" / "such" / "folder.json"), "folder.json")
+
+
+def test_a_server_that_dies_in_the_middle(system: Path) -> None:
+    """One clear end with exit code 2."""
+    schema = SCHEMA + "".join(f"CREATE TABLE t{n} (id INT PRIMARY KEY, a TEXT, b TEXT, c TEXT);\n" for n in range(60))
+    write(system, schema)
+    (system / "contract.toml").unlink()
+    with subprocess.Popen(
+        [sys.executable, "-m", "pgcontract", "verify", str(system), "--examples", "1000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "frozen in memory" in process.stdout.readline()
+        os.kill(_postmaster_below(process.pid), signal.SIGQUIT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, out + err
+    assert err.count("pgcontract: ") == 1
+    assert "Traceback" not in err
+
+
+def _postmaster_below(pid: int) -> int:
+    """The postmaster that a process started, directly or through a supervisor."""
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if command[0].endswith(b"postgres") and b"-D" in command:
+                return int(child)
+            waiting.append(int(child))
+    raise AssertionError("no server is running")

@@ -1,0 +1,147 @@
+"""The plugin from outside: somebody else's project, run by its own pytest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SHOP = """
+CREATE TYPE size AS ENUM ('small', 'large');
+CREATE TABLE customers (
+  id INTEGER PRIMARY KEY,
+  email TEXT NOT NULL UNIQUE
+);
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY,
+  customer_id INTEGER NOT NULL CONSTRAINT fk_customer REFERENCES customers (id) ON DELETE CASCADE,
+  size size NOT NULL DEFAULT 'small',
+  amount NUMERIC(8, 2) NOT NULL CONSTRAINT chk_amount CHECK (amount > 0)
+);
+"""
+
+
+def freeze(system: Path) -> None:
+    """Freeze a system's contract, as its owner does."""
+    subprocess.run([sys.executable, "-m", "pgcontract", "freeze", str(system)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> Path:
+    """A project with one schema file, and two lines of configuration."""
+    folder = pytester.path / "db"
+    migrations = folder / "migrations"
+    migrations.mkdir(parents=True)
+    migrations.joinpath("001-shop.sql").write_text(
+        f"{SHOP}\n-- ROLLBACK\nDROP TABLE orders, customers; DROP TYPE size;\n"
+    )
+    pytester.makepyprojecttoml('[tool.pgcontract]\nsystems = ["db"]\n')
+    return folder
+
+
+def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
+    """Run pytest in a process of its own, as that project's owner does."""
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--contract-examples", "5", *args)
+
+
+def test_two_lines_of_configuration_put_a_schema_under_contract(pytester: pytest.Pytester, shop: Path) -> None:
+    """No test is written: every promise is a test with a readable id, and the server's version is in the header."""
+    freeze(shop)
+    result = run(pytester, "-v")
+    result.assert_outcomes(passed=result.parseoutcomes()["passed"])
+    assert result.parseoutcomes()["passed"] > 20
+    result.stdout.fnmatch_lines(["pgcontract: db on PostgreSQL *"])
+    result.stdout.fnmatch_lines_random(
+        [
+            "*db/orders.chk_amount-rejects PASSED*",
+            "*db/size-accepts PASSED*",
+            "*db/orders.fk_customer.on_delete-accepts*",
+        ]
+    )
+
+
+def test_a_broken_promise_fails_with_sql_to_paste(pytester: pytest.Pytester, shop: Path) -> None:
+    """The failure is the counterexample and the command that replays it."""
+    freeze(shop)
+    migration = shop / "migrations" / "001-shop.sql"
+    migration.write_text(migration.read_text().replace("amount > 0", "amount >= 0"))
+    result = run(pytester)
+    result.assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
+    result.stdout.fnmatch_lines(
+        ["*orders.chk_amount is broken*", '*INSERT INTO "public"."orders"*', "replay: pgcontract verify *"]
+    )
+
+
+def test_a_test_that_asks_for_promises_gets_those_of_its_kinds(pytester: pytest.Pytester, shop: Path) -> None:
+    """The marker chooses kinds; nothing is collected twice."""
+    freeze(shop)
+    pytester.makepyfile(
+        test_shop=textwrap.dedent(
+            """
+            import pytest
+
+            @pytest.mark.promises("check")
+            def test_checks(promise):
+                promise.prove()
+            """
+        )
+    )
+    result = run(pytester, "-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*test_checks*db/orders.chk_amount-accepts* PASSED*"])
+
+
+def test_xdist_workers_share_one_server(pytester: pytest.Pytester, shop: Path) -> None:
+    """The same tests with the same ids pass on two workers."""
+    freeze(shop)
+    alone = run(pytester).parseoutcomes()["passed"]
+    run(pytester, "-n", "2").assert_outcomes(passed=alone)
+
+
+def test_a_missing_contract_ends_the_run_with_one_message(pytester: pytest.Pytester, shop: Path) -> None:
+    """The remedy is the command that freezes it."""
+    result = run(pytester)
+    assert result.ret == 2
+    combined = result.stdout.str() + result.stderr.str()
+    assert "pgcontract freeze" in combined
+    assert "Traceback" not in combined
+
+
+def test_a_project_without_systems_is_left_alone(pytester: pytest.Pytester) -> None:
+    """The plugin neither starts a server nor adds a line nor imports what is heavy."""
+    pytester.makepyprojecttoml("[tool.other]\n")
+    pytester.makepyfile(
+        "import sys\ndef test_light():\n"
+        "    assert not {'postgast', 'rich', 'typer', 'pgcontract.verify', 'pgcontract.server'} & set(sys.modules)\n"
+    )
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("pgcontract:*")
+
+
+def test_a_server_that_dies_ends_the_run_once(pytester: pytest.Pytester, shop: Path) -> None:
+    """One clear end with exit code 2, not a failure for every test that is left."""
+    freeze(shop)
+    pytester.makeconftest(
+        textwrap.dedent(
+            """
+            import os, signal, psycopg, pytest
+
+            @pytest.hookimpl(trylast=True)
+            def pytest_runtest_teardown(item):
+                from pgcontract.plugin import SERVER
+                if "chk_amount-accepts" in item.name:
+                    with psycopg.connect(item.config.stash[SERVER].address.dsn(), autocommit=True) as connection:
+                        folder = connection.execute("SHOW data_directory").fetchone()[0]
+                    os.kill(int(open(f"{folder}/postmaster.pid").readline()), signal.SIGQUIT)
+            """
+        )
+    )
+    result = run(pytester)
+    combined = result.stdout.str() + result.stderr.str()
+    assert result.ret == 2, combined
+    assert combined.count("ended the connection") == 1, combined
+    assert "failed" not in result.parseoutcomes()

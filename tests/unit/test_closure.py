@@ -1,0 +1,70 @@
+"""The model of referential actions, which databases must equal."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgcontract.model import Action, ForeignKey, Name
+from pgcontract.promises.referential_action import Closure, Event, Present
+
+PARENT, CHILD, GRANDCHILD = (Name("public", n) for n in ("parent", "child", "grandchild"))
+
+
+def key(on_delete: Action = "NO ACTION", on_update: Action = "NO ACTION", to: Name = PARENT) -> ForeignKey:
+    return ForeignKey("fk", ("parent_id",), to, ("id",), on_delete, on_update)
+
+
+def family() -> list[Present]:
+    """Two parents, each with a child."""
+    return [
+        Present(PARENT, {"id": "1"}),
+        Present(PARENT, {"id": "2"}),
+        Present(CHILD, {"id": "11", "parent_id": "1"}),
+        Present(CHILD, {"id": "12", "parent_id": "2"}),
+    ]
+
+
+def after(fk: ForeignKey, event: Event, new: dict[str, str] | None = None) -> list[tuple[str, ...]] | ForeignKey:
+    rows = family()
+    left = Closure({CHILD: [fk]}, rows, lambda _table, _column: "7").after(rows[0], event, new or {})
+    if isinstance(left, ForeignKey):
+        return left
+    return [(r.table.name, *(str(v) for v in r.values.values())) for r in left]
+
+
+def test_cascade_takes_the_children_of_the_deleted_parent_and_no_other() -> None:
+    """Deleting 1 leaves 2 and its child."""
+    assert after(key("CASCADE"), "delete") == [("parent", "2"), ("child", "12", "2")]
+
+
+@pytest.mark.parametrize(("action", "value"), [("SET NULL", "None"), ("SET DEFAULT", "7")])
+def test_set_actions_keep_the_child(action: Action, value: str) -> None:
+    """The child stays; only its key changes."""
+    assert after(key(action), "delete") == [("parent", "2"), ("child", "11", value), ("child", "12", "2")]
+
+
+@pytest.mark.parametrize("action", ["NO ACTION", "RESTRICT"])
+def test_a_key_with_a_child_refuses(action: Action) -> None:
+    """The model names the foreign key that refuses."""
+    assert after(key(action), "delete") == key(action)
+
+
+def test_an_update_is_followed_by_cascade() -> None:
+    """The child refers to the new key."""
+    found = after(key(on_update="CASCADE"), "update", {"id": "9"})
+    assert found == [("parent", "9"), ("parent", "2"), ("child", "11", "9"), ("child", "12", "2")]
+
+
+def test_an_update_of_another_column_touches_nobody() -> None:
+    """NO ACTION only speaks of the key."""
+    assert not isinstance(after(key(), "update", {"name": "x"}), ForeignKey)
+
+
+def test_a_cascade_goes_on_through_the_children() -> None:
+    """Grandchildren go with their parents, those that are nulled do not."""
+    rows = [*family(), Present(GRANDCHILD, {"id": "21", "parent_id": "11"})]
+    keys = {CHILD: [key("CASCADE")], GRANDCHILD: [key("SET NULL", to=CHILD)]}
+    left = Closure(keys, rows, lambda _table, _column: None).after(rows[0], "delete", {})
+    assert not isinstance(left, ForeignKey)
+    assert [r.values.get("parent_id") for r in left if r.table == GRANDCHILD] == [None]
+    assert [r.values["id"] for r in left if r.table == CHILD] == ["12"]
