@@ -25,7 +25,7 @@ def test_checks(promise: Promised) -> None:
     promise.prove()
 
 
-@pytest.mark.promises("primary key", "unique")
+@pytest.mark.promises("primary key", "unique", "unique index")
 def test_keys(promise: Promised) -> None:
     """A second row with the same key is refused, one that differs in a key column is not."""
     promise.prove()

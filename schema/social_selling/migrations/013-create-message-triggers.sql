@@ -56,7 +56,7 @@ CREATE FUNCTION decrement_unread_count() RETURNS TRIGGER
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  only RECORD;
+  single RECORD;
   difference RECORD;
 BEGIN
   -- one message, read or unread or with nothing changed that matters here (a delivery, new metadata)
@@ -64,7 +64,7 @@ BEGIN
     changed.conversation_id AS id,
     (changed.sender_type = 'customer' AND NOT changed.is_read)::INTEGER
       - (replaced.sender_type = 'customer' AND NOT replaced.is_read)::INTEGER AS unread
-  INTO only
+  INTO single
   FROM replaced
   CROSS JOIN changed
   WHERE changed.conversation_id = replaced.conversation_id
@@ -73,8 +73,8 @@ BEGIN
   LIMIT 1;
 
   IF FOUND THEN
-    IF only.unread <> 0 THEN
-      UPDATE public.conversations SET unread_count = unread_count + only.unread WHERE id = only.id;
+    IF single.unread <> 0 THEN
+      UPDATE public.conversations SET unread_count = unread_count + single.unread WHERE id = single.id;
     END IF;
     RETURN NULL;
   END IF;
@@ -151,37 +151,41 @@ CREATE TRIGGER message_subtract_deleted
 
 -- What a client writes to the derived columns is taken back before its statement ends; by difference, because the
 -- statement may write messages, too, whose triggers come before or after this one. It is no BEFORE trigger, so that
--- nonsense (a negative count) still fails, and it is silent about what the messages' own triggers write.
+-- nonsense (a negative count) still fails. Conditions stand in the function: as WHEN they would be read anew from the
+-- catalog by every statement, and each message's statement updates a conversation.
 CREATE FUNCTION restore_derived_columns() RETURNS TRIGGER
 LANGUAGE plpgsql
 AS $$
+DECLARE
+  known INTEGER := 0;
+  latest TIMESTAMPTZ;
 BEGIN
-  UPDATE public.conversations
-  SET unread_count = unread_count - (NEW.unread_count - CASE WHEN TG_OP = 'UPDATE' THEN OLD.unread_count ELSE 0 END),
-      last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = NEW.id)
-  WHERE id = NEW.id;
+  -- the messages' own triggers know what they write
+  IF pg_trigger_depth() > 1 THEN
+    RETURN NULL;
+  END IF;
+
+  IF TG_OP = 'UPDATE' THEN
+    known := OLD.unread_count;
+    latest := OLD.last_message_at;
+  END IF;
+
+  IF NEW.unread_count <> known OR NEW.last_message_at IS DISTINCT FROM latest THEN
+    UPDATE public.conversations
+    SET unread_count = unread_count - (NEW.unread_count - known),
+        last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = NEW.id)
+    WHERE id = NEW.id;
+  END IF;
   RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER conversation_insert_derived
-  AFTER INSERT ON conversations
-  FOR EACH ROW
-  WHEN (pg_trigger_depth() = 0 AND (NEW.unread_count <> 0 OR NEW.last_message_at IS NOT NULL))
-  EXECUTE FUNCTION restore_derived_columns();
-
-CREATE TRIGGER conversation_update_derived
-  AFTER UPDATE ON conversations
-  FOR EACH ROW
-  WHEN (
-    pg_trigger_depth() = 0
-    AND (NEW.unread_count <> OLD.unread_count OR NEW.last_message_at IS DISTINCT FROM OLD.last_message_at)
-  )
-  EXECUTE FUNCTION restore_derived_columns();
+CREATE TRIGGER conversation_restore_derived
+  AFTER INSERT OR UPDATE ON conversations
+  FOR EACH ROW EXECUTE FUNCTION restore_derived_columns();
 
 -- ROLLBACK
-DROP TRIGGER conversation_update_derived ON conversations;
-DROP TRIGGER conversation_insert_derived ON conversations;
+DROP TRIGGER conversation_restore_derived ON conversations;
 DROP TRIGGER message_subtract_deleted ON messages;
 DROP TRIGGER message_decrement_unread ON messages;
 DROP TRIGGER message_increment_unread ON messages;

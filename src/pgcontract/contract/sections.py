@@ -93,19 +93,26 @@ class Section:
 
 
 def _line_of(text: str, path: tuple[str, ...]) -> int | None:
-    """The line that says the path, as ``freeze`` lays the file out; of its header where the key is missing."""
+    """The line that says the path, as ``freeze`` lays the file out; the nearest one above it where there is none."""
     lines = text.split("\n")
-    for depth in range(len(path), -1, -1):
-        header, name = f"[{key(*path[:depth])}]", key(*path[depth:]) if path[depth:] else ""
-        start = lines.index(header) if depth and header in lines else 0 if not depth else None
-        if start is None:
-            continue
-        for number in range(start + 1 if depth else 0, len(lines)):
-            if lines[number].startswith("["):
-                break
-            for stop in range(len(path), depth, -1):
-                if name and lines[number].startswith((f"{key(*path[depth:stop])} =", f"{key(*path[depth:stop])}.")):
-                    return number + 1
-        if depth:
-            return start + 1
+    for depth in range(len(path), 0, -1):
+        header = f"[{key(*path[:depth])}]"
+        if header in lines:
+            start = lines.index(header) + 1
+            return _line_in(lines, start, path[depth:]) or start
+    found = _line_in(lines, 0, path)
+    if found is None and path:
+        opening = f"[{key(*path)}."
+        return next((number for number, line in enumerate(lines, 1) if line.startswith(opening)), None)
+    return found
+
+
+def _line_in(lines: list[str], start: int, path: tuple[str, ...]) -> int | None:
+    """The line of a key between two headers: of the whole path, or of as much of it as stands there."""
+    end = next((number for number in range(start, len(lines)) if lines[number].startswith("[")), len(lines))
+    for depth in range(len(path), 0, -1):
+        name = key(*path[:depth])
+        for number in range(start, end):
+            if lines[number].startswith((f"{name} =", f"{name}.")):
+                return number + 1
     return None

@@ -55,7 +55,7 @@ class TableCheck:
         ways = branches(frozen.condition, True)
         always: dict[str, Change] = {}
         for way in ways:
-            rows = list(islice(self._rows(world, frozen, way), MOST_ROWS))
+            rows = list(islice(self._rows(world, frozen, way, strict=False), MOST_ROWS))
             kept = world.shape.holds([*self._others(world), frozen.wanting("passes")], rows)
             for row in islice((r for r, holds in zip(rows, kept, strict=True) if holds), MOST_SHOWN):
                 change = Change(
@@ -67,7 +67,7 @@ class TableCheck:
         drawn = [
             strategy.map(lambda row: Change((world.insert(row),), guard=self._guard(world, row, "passes")))
             for way in ways
-            if (strategy := self._drawn(world, frozen, way)) is not None
+            if (strategy := self._drawn(world, frozen, way, strict=False)) is not None
         ]
         return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world)
 
@@ -81,10 +81,10 @@ class TableCheck:
         for atom in atoms(frozen.condition):
             alone: list[dict[str, Value]] = []
             for way in deciding(frozen.condition, atom):
-                rows = list(islice(self._rows(world, frozen, way), MOST_ROWS))
+                rows = list(islice(self._rows(world, frozen, way, strict=True), MOST_ROWS))
                 kept = self._decided(world, wanted, way, rows)
                 alone += islice(kept, MOST_SHOWN)
-                if alone and (strategy := self._drawn(world, frozen, way)) is not None:
+                if alone and (strategy := self._drawn(world, frozen, way, strict=True)) is not None:
                     drawn.append(strategy.map(lambda row: self._violation(world, row)))
             for row in alone:
                 always.setdefault(repr(row), self._violation(world, row))
@@ -122,7 +122,9 @@ class TableCheck:
         kept = world.shape.holds([*wanted, *literals], rows)
         return (row for row, holds in zip(rows, kept, strict=True) if holds)
 
-    def _rows(self, world: World, frozen: Clause, way: Iterable[Literal]) -> Iterator[dict[str, Value]]:
+    def _rows(
+        self, world: World, frozen: Clause, way: Iterable[Literal], *, strict: bool
+    ) -> Iterator[dict[str, Value]]:
         """Rows like the base row but for the columns of the CHECK, which take values from this way's domains.
 
         Other CHECKs with several ways to pass may need other columns changed along with them: one search for that.
@@ -132,7 +134,8 @@ class TableCheck:
         literals = (*shape.sure_without(self.check.name), *way)
         parents = [{**a} for pair in world.parents.values() for a in pair]
         options = [
-            [p[c] for p in parents if c in p] + shape.options(c, literals, world.base[c], most=shape.most(len(columns)))
+            [p[c] for p in parents if c in p]
+            + shape.options(c, literals, world.base[c], most=shape.most(len(columns)), strict=strict)
             for c in columns
         ]
         if not all(options):
@@ -151,7 +154,9 @@ class TableCheck:
             if found is not None:
                 yield found
 
-    def _drawn(self, world: World, frozen: Clause, way: Iterable[Literal]) -> SearchStrategy[dict[str, Value]] | None:
+    def _drawn(
+        self, world: World, frozen: Clause, way: Iterable[Literal], *, strict: bool
+    ) -> SearchStrategy[dict[str, Value]] | None:
         """Base rows whose columns of the CHECK are drawn from this way's domains."""
         shape = world.shape
         literals = (*shape.sure_without(self.check.name), *way)
@@ -159,7 +164,7 @@ class TableCheck:
         for column in shape.columns:
             if column.name not in frozen.columns:
                 continue
-            reach = shape.domain(column.name, literals)
+            reach = shape.domain(column.name, literals, strict=strict)
             if reach.empty:
                 return None
             if reach.null == "required":

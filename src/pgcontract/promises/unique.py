@@ -289,5 +289,5 @@ def _of_index(table: Name, index: Index) -> Unique:
     columns = ", ".join(k.column or k.expression for k in index.keys)
     text = f"UNIQUE INDEX ({columns})" + (f" WHERE {index.predicate}" if index.predicate else "")
     return Unique(
-        table, index.name, "unique", text, index.keys, index.predicate, index.nulls_not_distinct, constraint=False
+        table, index.name, "unique index", text, index.keys, index.predicate, index.nulls_not_distinct, constraint=False
     )

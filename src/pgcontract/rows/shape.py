@@ -113,11 +113,11 @@ class Shape:
                 named |= index_columns(self.table, (k.expression if k.column is None else k.column for k in index.keys))
         return frozenset(named)
 
-    def domain(self, column: str, literals: Iterable[Literal] = ()) -> Domain:
-        """The values of one column that satisfy these literals."""
+    def domain(self, column: str, literals: Iterable[Literal] = (), *, strict: bool = False) -> Domain:
+        """The values of one column that satisfy these literals; NULL does, too, as in CHECKs, unless ``strict``."""
         found = self.table.column(column)
         assert found is not None
-        return domain(found, tuple(literals), self.catalog)
+        return domain(found, tuple(literals), self.catalog, passing=not strict)
 
     def is_default(self, column: str, value: Value) -> bool:
         """Whether leaving the column out gives this value."""
@@ -184,11 +184,13 @@ class Shape:
         if not columns:
             return
         sure = self.sure_without(*without)
+        most = self.most(len(columns))
+        strict = any(isinstance(c.want, bool) for c in wrong)
         for ways in islice(product(*(branches(c.condition, c.side) for c in wrong)), 64):
             literals = (*sure, *(lit for way in ways for lit in way))
             beside = {self.types[c]: row.get(c) for c in columns}
             options = [
-                self.options(c, literals, row.get(c), beside.get(self.types[c]), most=self.most(len(columns)))
+                self.options(c, literals, row.get(c), beside.get(self.types[c]), most=most, strict=strict)
                 for c in columns
             ]
             if all(options):
@@ -201,12 +203,17 @@ class Shape:
         return {1: 80, 2: 18, 3: 8}.get(columns, 5)
 
     def options(
-        self, column: str, literals: Iterable[Literal], *current: Value, most: int = MOST_CANDIDATES
+        self,
+        column: str,
+        literals: Iterable[Literal],
+        *current: Value,
+        most: int = MOST_CANDIDATES,
+        strict: bool = False,
     ) -> list[Value]:
         """Values of one column to try: present ones, NULL, boundaries, constants met in conditions."""
         found = self.table.column(column)
         assert found is not None
-        reach = self.domain(column, literals)
+        reach = self.domain(column, literals, strict=strict)
         if reach.empty:
             return []
         options: list[Value] = [v for v in current if v is not None or not found.not_null]

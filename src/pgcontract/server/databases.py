@@ -93,6 +93,7 @@ class Databases:
         self.maintenance = maintenance
         self._own = own
         self._claims: set[str] = set()
+        self._finished: set[str] = set()
         self._made: set[str] = set()
         self._losses: dict[str, Losses] = {}
         self._numbers = itertools.count(1)
@@ -102,7 +103,7 @@ class Databases:
     def template(self, template: Template) -> str:
         """Give the name of the finished template database; make it if nobody has; what ``apply`` raises passes."""
         name = template.database
-        if name in self._claims:
+        if name in self._finished:
             return name
         with self.maintenance.connection() as connection:
             self._claim(connection, name)
@@ -110,6 +111,7 @@ class Databases:
         if not there:
             with self.maintenance.advisory_lock(int(template.digest[:15], 16)):
                 self._make_unless_made(template)
+        self._finished.add(name)
         return name
 
     def _make_unless_made(self, template: Template) -> None:
@@ -172,6 +174,7 @@ class Databases:
             for name in self._made & self._claims:
                 connection.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [_CLAIMS, _claim_number(name)])
                 self._claims.discard(name)
+                self._finished.discard(name)
                 self._losses.pop(name, None)
                 self._drop_unless_claimed(connection, name)
             self._made.clear()

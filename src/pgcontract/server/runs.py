@@ -296,5 +296,7 @@ def _works_in(pid: int, data: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == data
         except OSError:
             return False
-    listed = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607 - wherever ps lies
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )  # noqa: S607 - wherever ps lies
     return str(data) in listed.stdout

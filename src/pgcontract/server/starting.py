@@ -40,11 +40,15 @@ def start(binaries: Binaries, *, template: Template | None = None) -> Server:
     try:
         starter = _Starter(run, binaries)
         starter.bring_up(template)
-        server = Server(starter.address, binaries.major, binaries.version, run=run)
+    except BaseException:
+        run.stop()
+        raise
+    server = Server(starter.address, binaries.major, binaries.version, run=run)
+    try:
         if template is not None:
             server.template(template)
     except BaseException:
-        run.stop()
+        server.stop()
         raise
     return server
 
@@ -123,8 +127,10 @@ class _Starter:
         """Make the template in a bare cluster, stop, cache, start again: a cluster must be stopped to be copied."""
         self._from_cache_or(bare, self._initialise)
         server = Server(self.address, self.binaries.major, self.binaries.version, run=self.run)
-        server.template(template)
-        server.close()
+        try:
+            server.template(template)
+        finally:
+            server.close()
         self.run.halt(_START_PATIENCE)
         store()
         self._launch()

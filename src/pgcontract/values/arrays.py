@@ -59,6 +59,7 @@ def array_of(name: str, element: Space, delimiter: str = ",") -> Space:
             ),
         ),
         read=_reader(element, delimiter),
+        elements=element,
     )
 
 

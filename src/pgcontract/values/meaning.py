@@ -390,7 +390,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _MATCH: Final = frozenset({"~", "!~", "~*", "!~*", "~~", "!~~", "~~*", "!~~*"})
 _ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "%"})
 _RESULTS: Final = {"||": "text"}
-_EQUAL_ONLY: Final = TEXTS | JSON | {"bytea"}
+_COMPARABLE: Final = frozenset({"boolean", "bytea", "time without time zone", "uuid"})
 
 
 def _comparison(name: str, left: str, right: str) -> Callable[[Any, Any], bool]:
@@ -411,9 +411,7 @@ def _comparison(name: str, left: str, right: str) -> Callable[[Any, Any], bool]:
         return compare
     if one in MOMENTS and other in MOMENTS:
         return compare
-    if one == other and one not in _EQUAL_ONLY:
-        return compare
-    if one == other == "bytea":
+    if one == other and (one in _COMPARABLE or qualified(one) is not None):
         return compare
     if one in NUMBERS and other in NUMBERS:
         # a numeric constant becomes a float first
@@ -511,7 +509,9 @@ def _conversion(source: str, target: str) -> Callable[[Any], Any]:
     if one in TEXTS and other in TEXTS:
         return _to_text(other, modifiers)
     if one == "uuid" and other in TEXTS:
-        return lambda v: f"{v >> 96:08x}-{v >> 80 & 0xFFFF:04x}-{v >> 64 & 0xFFFF:04x}-{v >> 48 & 0xFFFF:04x}-{v & (1 << 48) - 1:012x}"
+        return lambda v: (
+            f"{v >> 96:08x}-{v >> 80 & 0xFFFF:04x}-{v >> 64 & 0xFFFF:04x}-{v >> 48 & 0xFFFF:04x}-{v & (1 << 48) - 1:012x}"
+        )
     if one in INTEGERS and other == "text":
         return str
     if one == "boolean" and other == "text":

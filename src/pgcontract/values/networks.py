@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import uuid as uuids
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from hypothesis import strategies as st
 
@@ -67,12 +67,7 @@ def inet(name: str) -> Space:
             Refused(":::", BAD_LITERAL, "three colons"),
             Refused("", BAD_LITERAL, "an empty text is no address"),
         ),
-        read=_read_inet,
     )
-
-
-def _read_inet(literal: str) -> Any:
-    return str(ipaddress.ip_interface(literal))
 
 
 def cidr(name: str) -> Space:

@@ -132,7 +132,7 @@ def numeric(name: str, modifiers: tuple[int, ...]) -> Space:
         ),
         drawn_refused=too_big.map(lambda s: Refused(s, OUT_OF_RANGE, "too many digits")),
         read=lambda s: rounded(read_number(s), scale),
-        line=Line(-most, most, Fraction(1) / Fraction(10) ** scale, show, specials=("NaN",)),
+        line=Line(-most, most, Fraction(1) / Fraction(10) ** scale, show, specials=("NaN",), steps=(one, 1)),
     )
 
 
@@ -185,7 +185,15 @@ def _unlimited(name: str) -> Space:
             Refused("a", BAD_LITERAL, "a letter is no number"),
         ),
         read=read_number,
-        line=Line(-most, most, Fraction(1, 10**_SCALE), show, dense=True, specials=("NaN", "Infinity", "-Infinity")),
+        line=Line(
+            -most,
+            most,
+            Fraction(1, 10**_SCALE),
+            show,
+            dense=True,
+            specials=("NaN", "Infinity", "-Infinity"),
+            steps=(10**_SCALE, 10 ** (_SCALE - 1), 1),
+        ),
     )
 
 
@@ -234,6 +242,7 @@ def floating(name: str) -> Space:
             lambda t: decimal_text(t * 5, 1),
             dense=True,
             specials=("NaN", "Infinity", "-Infinity"),
+            steps=(2, 1),
         ),
     )
 
@@ -268,7 +277,7 @@ def money(name: str) -> Space:
             Refused("a", BAD_LITERAL, "a letter is no amount"),
         ),
         read=lambda s: rounded(read_number(s), 2),
-        line=Line(low, high, Fraction(1, 100), show),
+        line=Line(low, high, Fraction(1, 100), show, steps=(100, 1)),
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import islice
+from itertools import islice, product
 from typing import Final, TypeAlias
 
 from hypothesis import strategies as st
@@ -158,6 +158,13 @@ class Pattern:
         """Texts that do not match, but nearly do."""
         found = dict.fromkeys(_spoilt(self.examples[:3]))
         return tuple(islice((t for t in found if self.matches(t) is False), _MOST_VARIANTS))
+
+    def words(self, low: int, high: int) -> Iterator[str]:
+        """Distinct matches of ``low`` to ``high`` characters, short and simple ones first; those in doubt are left out."""
+        for slots in islice(_slots(self.node), _MOST_VARIANTS):
+            for found in _fillings(slots, low, high):
+                if self.matches(found):
+                    yield found
 
     def strategy(self, low: int, high: int) -> SearchStrategy[str]:
         """Texts that match, mostly, of about ``low`` to ``high`` characters: whoever draws must look again."""
@@ -608,6 +615,56 @@ def _spoilt(examples: tuple[str, ...]) -> Iterator[str]:
     yield from ("", "a", "A", "0", " ", "!", "\n", "é", "😀", "aa", "00", "a a")
 
 
+_Slot: TypeAlias = tuple[str, int, int | None]
+
+
+def _slots(node: Node) -> Iterator[list[_Slot]]:
+    """The characters of a match as slots, each with its letters and how many of them; one list for each alternative."""
+    match node:
+        case Zero():
+            yield []
+        case Chars():
+            yield [(_plain(alphabet(node)), 1, 1)]
+        case Repeat(part=Chars() as chars, least=least, most=most):
+            yield [(_plain(alphabet(chars)), least, most)]
+        case Repeat(part=part, least=least):
+            for inner in _slots(part):
+                yield inner * least
+        case Group(part=part):
+            yield from _slots(part)
+        case Choice(options=options):
+            for option in options:
+                yield from _slots(option)
+        case Sequence(parts=parts):
+            if not parts:
+                yield []
+                return
+            for first in _slots(parts[0]):
+                for rest in _slots(Sequence(parts[1:])):
+                    yield [*first, *rest]
+
+
+def _plain(letters: str) -> str:
+    """Letters that differ whatever their case, or all there are."""
+    few = "".join(c for c in letters if c.isascii() and (c.islower() or c.isdigit()))
+    return few or letters
+
+
+def _fillings(slots: list[_Slot], low: int, high: int) -> Iterator[str]:
+    shortest = sum(least for _, least, _ in slots)
+    longest: int = sum(high if most is None else most for _, _, most in slots)
+    for length in range(max(shortest, low), min(longest, high, max(shortest, low) + _SPARE * 4) + 1):
+        missing = length - shortest
+        pools: list[str] = []
+        for letters, least, most in slots:
+            more = missing if most is None else min(missing, most - least)
+            missing -= more
+            pools += [letters] * (least + more)
+        # the first character changes fastest
+        for reversed_characters in product(*reversed(pools)):
+            yield "".join(reversed(reversed_characters))
+
+
 @dataclass(frozen=True, slots=True)
 class _Budget:
     low: int
@@ -681,6 +738,3 @@ def _joined(parts: list[SearchStrategy[str] | str]) -> SearchStrategy[str]:
         return "".join(next(rest) if c is None else c for c in constants)
 
     return st.tuples(*drawn).map(join)
-
-
-Matcher: TypeAlias = Callable[[str], bool | None]

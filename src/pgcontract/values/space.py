@@ -38,7 +38,8 @@ class Line:
     """Ordered values as whole numbers of ticks: a numeric(10,2) has ticks of 1/100, a date of a day.
 
     ``unit`` is a tick's size in what ``Space.read`` returns. ``dense``: there are values between two ticks, too.
-    ``specials`` are literals beside the line, such as infinity; ``read`` orders them.
+    ``specials`` are literals beside the line, such as infinity; ``read`` orders them. ``steps`` are round distances
+    in ticks, the roundest first: a day, then a second.
     """
 
     low: int
@@ -48,14 +49,17 @@ class Line:
     origin: int = 0
     dense: bool = False
     specials: tuple[str, ...] = ()
+    steps: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
     """All values of one type, each as PostgreSQL's own text input.
 
-    ``read`` turns a literal into a Python value that compares as PostgreSQL compares (None where that is not known);
-    ``canonical`` is how PostgreSQL prints a literal where that is not the literal itself.
+    ``simplest`` is what a person would write first, ``boundaries`` are the extremes and ``fresh(n)`` the n-th of many
+    that PostgreSQL tells apart; None when there are no more. ``strategy`` shrinks towards the simplest.
+    ``read`` turns a literal into a Python value that compares as PostgreSQL compares (None where that is not known).
+    ``line``, ``texts`` and ``elements`` say more of ordered values, of texts and of arrays.
     """
 
     type: str
@@ -68,6 +72,7 @@ class Space:
     read: Callable[[str], Any] | None = None
     line: Line | None = None
     texts: Texts | None = None
+    elements: Space | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,17 @@ _NAME_BYTES: Final = 63
 CHARACTERS: Final = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
 
 
+def _stretched(start: str, length: int) -> str:
+    return start + start[-1] * (length - len(start))
+
+
 @lru_cache(maxsize=256)
 def drawn(low: int, high: int) -> SearchStrategy[str]:
     """Texts of ``low`` to ``high`` characters, mostly short ones."""
+    if low > LONGEST_DRAWN:
+        # so many characters are more than Hypothesis draws: a few are, and the rest repeats the last of them
+        longest = min(high, low + LONGEST_DRAWN)
+        return st.builds(_stretched, st.text(CHARACTERS, min_size=1, max_size=LONGEST_DRAWN), st.integers(low, longest))
     return st.text(CHARACTERS, min_size=low, max_size=max(low, min(high, LONGEST_DRAWN)))
 
 

@@ -193,7 +193,7 @@ def timestamp(name: str, precision: int, *, zoned: bool) -> Space:
             Refused("a", BAD_FORMAT, "a letter is no time"),
         ),
         read=lambda s, cut=_to_precision(unit): cut(read_moment(s)),
-        line=Line(low, high, Fraction(unit), show, specials=("-infinity", "infinity")),
+        line=Line(low, high, Fraction(unit), show, specials=("-infinity", "infinity"), steps=(per_day, second, 1)),
     )
 
 
@@ -216,7 +216,7 @@ def time(name: str, precision: int) -> Space:
             Refused("a", BAD_FORMAT, "a letter is no time"),
         ),
         read=lambda s, cut=_to_precision(unit): cut(read_clock(s)),
-        line=Line(0, high, Fraction(unit), show),
+        line=Line(0, high, Fraction(unit), show, steps=(3600 * second, second, 1)),
     )
 
 

@@ -1,0 +1,301 @@
+"""Values that facts suggest: candidates in the order in which a person would think of them, draws, fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count, product
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from pgcontract.values import arrays, documents, texts
+from pgcontract.values.facts import Facts
+from pgcontract.values.patterns import Pattern, Untranslatable
+from pgcontract.values.space import Line, Space
+from pgcontract.values.terms import Const, Term, walk
+
+_NEAR = 1000
+_LONGEST = 20_000
+_WIDE = 255
+_SCRIPTS = ("é", "中", texts.BEYOND_BMP)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """``complete``: the candidates are all the values that there are. ``strategy`` None: draw from what holds.
+
+    ``fresh`` are kinds of distinct values: of the first kind of which some hold, all are taken that do.
+    """
+
+    candidates: tuple[str, ...]
+    strategy: SearchStrategy[str] | None
+    fresh: tuple[Callable[[], Iterator[str]], ...]
+    complete: bool = False
+
+
+def proposals(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
+    """Propose values of a type under facts; ``terms`` are where their constants stand."""
+    if facts.members is not None:
+        return _of_members(space, facts.members)
+    if space.type == "boolean" or not _endless(space):
+        return Proposals(space.boundaries, None, (lambda: iter(space.boundaries),), complete=True)
+    if space.line is not None:
+        return _on_line(space, space.line, facts)
+    if space.texts is not None:
+        return _of_texts(space, facts, terms)
+    if facts.json_kind in documents.JSON_KINDS and space.type in {"json", "jsonb"}:
+        candidates, strategy = documents.JSON_KINDS[facts.json_kind]
+        return Proposals(candidates, strategy, (lambda: _json_fresh(facts.json_kind or "", space),))
+    if space.type.endswith("[]"):
+        return _of_arrays(space, facts)
+    others = [partial(_json_fresh, k, space) for k in ("array", "string", "number")] if "json" in space.type else []
+    candidates = (space.simplest, *space.boundaries, *_constants(terms))
+    return Proposals(candidates, space.strategy, (lambda: _fresh(space), *others))
+
+
+def _endless(space: Space) -> bool:
+    return space.fresh(len(space.boundaries)) is not None
+
+
+def _fresh(space: Space) -> Iterator[str]:
+    for n in count():
+        value = space.fresh(n)
+        if value is None:
+            return
+        yield value
+
+
+def _json_fresh(kind: str, space: Space) -> Iterator[str]:
+    show = {"array": "[{}]", "string": '"{}"', "number": "{}"}.get(kind)
+    return _fresh(space) if show is None else (show.format(n) for n in count())
+
+
+def _of_members(space: Space, members: list[str]) -> Proposals:
+    # what is written may be spelled otherwise in the type's own text: a text type takes it as it is
+    found = members
+    if space.texts is not None:
+        found = [*members, *(m.lower() for m in members), *(m.upper() for m in members), *(f" {m} " for m in members)]
+    unique = tuple(dict.fromkeys(found))
+    return Proposals(unique, None, (lambda: iter(unique),), complete=space.texts is None)
+
+
+def _constants(terms: Sequence[Term]) -> list[str]:
+    return [
+        part.value
+        for tree in terms
+        for part in walk(tree)
+        if isinstance(part, Const) and part.kind == "string" and part.value is not None
+    ]
+
+
+def _on_line(space: Space, line: Line, facts: Facts) -> Proposals:
+    low = line.low if facts.low is None else max(line.low, facts.low)
+    high = line.high if facts.high is None else min(line.high, facts.high)
+    free = facts.low is None and facts.high is None
+    inside = low <= high
+    ends: list[int] = []
+    if inside:
+        ends = [*_simple(line, low, high), low, high, *(e for e in (low + 1, high - 1) if low < e < high)]
+        ends += [t for t in (line.origin, line.origin + 1, line.origin - 1) if low <= t <= high]
+    shown = [line.show(t) for t in dict.fromkeys(ends)]
+    boundaries = [*shown[:1], *space.boundaries, *shown[1:]] if free else [*shown, *space.boundaries]
+    strategy = (
+        space.strategy
+        if free
+        else st.one_of(
+            st.integers(max(low, _first(line, low, high)), min(high, _last(line, low, high))), st.integers(low, high)
+        ).map(line.show)
+        if inside
+        else None
+    )
+    complete = not inside and not line.dense
+    return Proposals(
+        tuple(dict.fromkeys((*boundaries, *line.specials))),
+        strategy,
+        (lambda: _along(space, line, low, high),),
+        complete,
+    )
+
+
+def _first(line: Line, low: int, high: int) -> int:
+    return min(max(low, line.origin - _NEAR), high)
+
+
+def _last(line: Line, low: int, high: int) -> int:
+    return max(min(high, line.origin + _NEAR), low)
+
+
+def _simple(line: Line, low: int, high: int) -> list[int]:
+    """What a person would write first: zero, else the roundest number near it."""
+    if low <= line.origin <= high:
+        return [line.origin]
+    found = []
+    for step in line.steps:
+        near = -(-low // step) * step if low > line.origin else high // step * step
+        if low <= near <= high:
+            found.append(near)
+    return found[:1]
+
+
+def _along(space: Space, line: Line, low: int, high: int) -> Iterator[str]:
+    """Distinct values between two ticks: the type's own while they fit, then tick by tick."""
+    if low > high:
+        return
+    seen: set[str] = set()
+    misses = 0
+    for value in _fresh(space):
+        tick = _tick(space, line, value)
+        if tick is not None and low <= tick <= high:
+            misses = 0
+            seen.add(value)
+            yield value
+        else:
+            misses += 1
+            if misses > _NEAR:
+                break
+    down = low < line.origin and high <= line.origin
+    for step in line.steps:
+        start = high // step * step if down else -(-low // step) * step
+        ticks = range(start, low - 1, -step) if down else range(start, high + 1, step)
+        for tick in ticks:
+            value = line.show(tick)
+            if value not in seen:
+                seen.add(value)
+                yield value
+
+
+def _tick(space: Space, line: Line, value: str) -> int | None:
+    if space.read is None:
+        return None
+    found = space.read(value)
+    return int(found / line.unit) if isinstance(found, int) or hasattr(found, "denominator") else None
+
+
+def _of_arrays(space: Space, facts: Facts) -> Proposals:
+    low, high = facts.shortest, facts.longest
+    element = space.boundaries[1][1:-1]
+    elements = facts.elements if facts.elements else [element]
+    lengths = [low, *([] if high is None else [high]), low + 1, *([] if high is None else [high + 1])]
+    made = [arrays.literal([elements[n % len(elements)] for n in range(length)]) for length in lengths if length < 2000]
+    singles = [arrays.literal([e]) for e in elements]
+    with_null = [arrays.literal([None] * max(length, 1)) for length in (low, low + 1)]
+    strategy: SearchStrategy[str] | None = space.strategy
+    top = low + 5 if high is None else min(high, low + 50)
+    if facts.elements:
+        strategy = st.lists(st.sampled_from(facts.elements), min_size=low, max_size=max(top, low)).map(arrays.literal)
+    elif low or high is not None:
+        texts_of = space.elements
+        if texts_of is not None:
+            strategy = st.lists(texts_of.strategy, min_size=low, max_size=max(top, low)).map(arrays.literal)
+
+    def fresh() -> Iterator[str]:
+        if facts.elements:
+            for length in range(low, 64 if high is None else high + 1):
+                for chosen in product(facts.elements, repeat=length):
+                    yield arrays.literal(chosen)
+        elif space.elements is not None:
+            if low == 0:
+                yield "{}"
+            for value in _fresh(space.elements):
+                yield arrays.literal([value] + [space.elements.simplest] * (max(low, 1) - 1))
+
+    def with_nulls() -> Iterator[str]:
+        for value in _fresh(space.elements) if space.elements is not None else ():
+            yield arrays.literal([*([None] * max(low - 1, 1)), value])
+
+    candidates = tuple(dict.fromkeys((*made, *singles, *with_null, *space.boundaries)))
+    return Proposals(candidates, strategy, (fresh, with_nulls))
+
+
+def _of_texts(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
+    assert space.texts is not None
+    limit = space.texts.limit
+    low = facts.shortest
+    high = facts.longest if facts.longest is not None else limit if limit is not None else max(_WIDE, low)
+    high = high if limit is None else min(high, limit)
+    case = str.lower if facts.lower else str.upper if facts.upper else str
+    bounded = facts.longest is not None or facts.shortest > 0
+    if low > high:
+        return Proposals((), None, (), complete=True)
+    if facts.matched:
+        return _of_pattern(space, facts, low, high, case)
+    fill = "A" if facts.upper else "a"
+    lengths = [n for n in dict.fromkeys((max(low, 1), low, high, low + 1, high - 1)) if low <= n <= high <= _LONGEST]
+    if bounded or facts.lower or facts.upper:
+        made = [fill * n for n in lengths]
+        made += [s * n for n in lengths[:3] for s in _SCRIPTS]
+        made += [fill + " " * (high - 1)] if 1 < high <= _LONGEST else []
+    else:
+        made = [fill * max(low, 1)]
+    near = [m for p in facts.missed for m in p.near_misses]
+    near += [case(c) for c in _constants(terms) if len(c) <= _LONGEST]
+    near += [
+        f(c) for c in _constants(terms) if len(c) <= _WIDE for f in (str.upper, str.lower, str.swapcase, _more, _less)
+    ]
+    strategy = texts.drawn(low, high) if bounded else space.strategy
+    if facts.lower or facts.upper:
+        strategy = strategy.map(
+            lambda s: (
+                case(s) if s.isascii() else "".join(c for c in s if case(c) == c and c.isascii()) or fill * max(low, 1)
+            )
+        )
+
+    def words(before: str = "", after: str = "", change: Callable[[str], str] = case) -> Iterator[str]:
+        width = max(low - len(before) - len(after), 1)
+        room = high - len(before) - len(after)
+        for n in count():
+            found = texts.word(n, room) if room > 0 else None
+            if found is None:
+                return
+            # the filling is a letter that no word begins with
+            yield before + change(found if len(found) >= width else "_" * (width - len(found)) + found) + after
+
+    # the first kind of which some satisfy the literals goes on: what no word matches may match one with a digit
+    kinds: tuple[Callable[[], Iterator[str]], ...] = (
+        words,
+        lambda: words(change=str.upper),
+        lambda: words(before="!"),
+        lambda: words(after="1"),
+        lambda: words(before=" "),
+        lambda: words(after=" a"),
+        lambda: words(before="é"),
+    )
+
+    ordered = (*near, *made, *space.boundaries) if facts.missed else (*made, *space.boundaries, *near)
+    return Proposals(tuple(dict.fromkeys(ordered)), strategy, kinds)
+
+
+def _more(text: str) -> str:
+    return text + "a"
+
+
+def _less(text: str) -> str:
+    return text[:-1]
+
+
+def _of_pattern(space: Space, facts: Facts, low: int, high: int, case: Callable[[str], str]) -> Proposals:
+    patterns: list[Pattern] = facts.matched
+    examples = [case(e) for p in patterns for e in p.examples]
+    ends = [n for n in dict.fromkeys((low, high, low + 1, high - 1)) if n <= _LONGEST and (n or not low)]
+    stretched = [case(t) for p in patterns for n in ends if (t := p.of_length(n)) is not None]
+    fitting = [e for e in examples if low <= len(e) <= high]
+    candidates = [*fitting[:1], *stretched, *fitting[1:]] if fitting else [*stretched, *examples]
+    candidates += [m for p in facts.missed for m in p.near_misses]
+    first = patterns[0]
+    try:
+        strategy: SearchStrategy[str] | None = first.strategy(low, high).map(case)
+    except Untranslatable:
+        strategy = None
+    return Proposals(tuple(dict.fromkeys(candidates)), strategy, (lambda: _fresh_matches(patterns, low, high, case),))
+
+
+def _fresh_matches(patterns: list[Pattern], low: int, high: int, case: Callable[[str], str]) -> Iterator[str]:
+    """Distinct matches of the first pattern, simple ones first."""
+    seen: set[str] = set()
+    for text in patterns[0].words(low, high):
+        found = case(text)
+        if found not in seen:
+            seen.add(found)
+            yield found

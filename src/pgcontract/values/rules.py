@@ -1,0 +1,94 @@
+"""What a domain type demands of its values by itself: its own CHECKs and NOT NULL, and those of what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pgcontract.errors import PgContractError
+from pgcontract.model import Catalog
+from pgcontract.model import Domain as DomainType
+from pgcontract.values.expressions import All, Any_, Atom, Condition, Not, parse_check
+from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
+from pgcontract.values.terms import Term
+from pgcontract.values.types import qualified
+
+VALUE: Final = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``terms`` hold in every value; ``tests`` judge one: True, False, or None for NULL, which passes."""
+
+    terms: tuple[tuple[Term, bool], ...] = ()
+    tests: tuple[Callable[[Any], bool | None], ...] = ()
+    not_null: bool = False
+    exact: bool = True
+
+    def hold(self, value: Any) -> bool:
+        """Whether a value is known to pass."""
+        try:
+            return all(test(value) is not False for test in self.tests)
+        except Doubt:
+            return False
+
+
+def rules_of(type_text: str, catalog: Catalog) -> Rules:
+    """Collect the rules of a type: none unless it is a domain."""
+    terms: list[tuple[Term, bool]] = []
+    tests: list[Callable[[Any], bool | None]] = []
+    not_null = False
+    exact = True
+    for domain in _domains(type_text, catalog):
+        not_null |= domain.not_null
+        for check in domain.checks:
+            try:
+                condition = parse_check(check.expression, [VALUE])
+                terms += _certain(condition)
+                tests.append(_test(condition, Meaning(VALUE, domain.type, catalog)))
+            except (NotUnderstood, PgContractError):
+                exact = False
+    return Rules(tuple(terms), tuple(tests), not_null, exact)
+
+
+def _domains(type_text: str, catalog: Catalog) -> list[DomainType]:
+    found: list[DomainType] = []
+    name = qualified(type_text)
+    while name is not None:
+        domain = next((d for d in catalog.domains if d.name == name), None)
+        if domain is None:
+            break
+        found.append(domain)
+        name = qualified(domain.type)
+    return found
+
+
+def _certain(condition: Condition) -> list[tuple[Term, bool]]:
+    match condition:
+        case Atom():
+            return [(condition.term, True)]
+        case Not(part=part):
+            return [(part.term, False)]
+        case All(parts=parts):
+            return [t for p in parts for t in _certain(p)]
+        case _:
+            return []
+
+
+def _test(condition: Condition, meaning: Meaning) -> Callable[[Any], bool | None]:
+    match condition:
+        case Atom():
+            return meaning.predicate(condition.term)
+        case Not(part=part):
+            inner = meaning.predicate(part.term)
+            return lambda v: None if (found := inner(v)) is None else not found
+        case All(parts=parts) | Any_(parts=parts):
+            decisive = isinstance(condition, Any_)
+            tests = [_test(p, meaning) for p in parts]
+
+            def join(value: Any) -> bool | None:
+                truths = [t(value) for t in tests]
+                return decisive if decisive in truths else None if None in truths else not decisive
+
+            return join
