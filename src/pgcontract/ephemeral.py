@@ -59,8 +59,7 @@ class Stage:
 def template_of(system: System, roles: Mapping[str, str] | None = None) -> Template:
     """What makes the system's database, with a key that changes whenever it does."""
     named = system.roles if roles is None else roles
-    suffix = "" if roles is None else "_" + "_".join(sorted(roles.values()))
-    return Template(system.key() + suffix, lambda dsn: prepare(dsn, system, roles=named))
+    return Template("\n".join([system.key(), *named.values()]), lambda dsn: prepare(dsn, system, roles=named))
 
 
 def open_server(choice: ServerChoice, system: System | None = None) -> Server:

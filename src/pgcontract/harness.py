@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ import psycopg
 
 from pgcontract.contract import Difference, drift, read
 from pgcontract.ephemeral import ServerChoice, staged
-from pgcontract.errors import UsageError
+from pgcontract.errors import ServerError, UsageError
 from pgcontract.promises import promises
 from pgcontract.promises.base import Direction, Promise
 from pgcontract.prover import Evidence, Prover, counterexample
@@ -75,7 +75,12 @@ class Harness:
         Raises BrokenPromise, UnprovenPromise, and ServerError when the server goes away.
         """
         prover, differences = self._prover(case.system)
-        evidence = prover.prove(case.promise, case.direction)
+        try:
+            evidence = prover.prove(case.promise, case.direction)
+        except ServerError:
+            # our own server's log says more than a connection that broke
+            self.server.check()
+            raise
         told = "".join(f"\ndrift: {d}" for d in differences if d.promise_id == case.promise.id)
         if evidence.contradiction is not None:
             seen = evidence.contradiction
@@ -91,7 +96,9 @@ class Harness:
 
     def close(self) -> None:
         """Drop the clones; the server is left running."""
-        self._stack.close()
+        # a server that has gone took its clones along, and that it has gone was told where it was noticed
+        with suppress(ServerError):
+            self._stack.close()
         self._open.clear()
 
     def _prover(self, system: System) -> tuple[Prover, Sequence[Difference]]:

@@ -320,7 +320,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one role may do with one object. ``object`` is the id of it: a table, a function with its arguments …
+    """What one role may do with one object. ``object`` is the id of it: a table, or a function with its arguments.
 
     Privileges of owners are left out (17 added one to them), and so are those PUBLIC has on a fresh object of the
     kind: such an entry is frozen as ``revoked`` where it was taken away.

@@ -64,11 +64,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Collect the contracts by themselves where no test asks for them and no path was given."""
-    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
-    if everything and not any("promise" in getattr(item, "fixturenames", ()) for item in items):
+    if not _paths_given(config) and not any("promise" in getattr(item, "fixturenames", ()) for item in items):
         for path in _systems(config):
-            contract = ContractFile.from_parent(session, path=path, name=path.name)
-            items += contract.collect()
+            items += _contract_file(session, path).collect()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractFile | None:
+    """Collect a contract whose file was named on the command line."""
+    if file_path.suffix != ".toml" or not _paths_given(parent.config):
+        return None
+    found = (_contract_file(parent, path) for path in _systems(parent.config))
+    return next((contract for contract in found if contract.path == file_path), None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -120,15 +126,19 @@ def pgcontract_server(request: pytest.FixtureRequest) -> Server:
     return _told(_server, request.config)
 
 
-class ContractFile(pytest.Collector):
-    """A system's contract as a collection of cases; ``path`` is the system's."""
+class ContractFile(pytest.File):
+    """A system's contract as a collection of cases."""
+
+    def __init__(self, *, system: Path, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._system = system
 
     def collect(self) -> list[pytest.Item]:
         """One item a promise and direction."""
         from pgcontract.harness import cases  # noqa: PLC0415 - only where a contract is collected
 
-        found = _told(lambda _: cases(self.path), self.config)
-        return [ContractItem.from_parent(self, name=str(case), case=case) for case in found]
+        found = _told(lambda _: cases(self._system), self.config)
+        return [ContractItem.from_parent(self, name=f"contract[{case}]", case=case) for case in found]
 
 
 class ContractItem(pytest.Item):
@@ -168,6 +178,18 @@ def _systems(config: pytest.Config) -> Sequence[Path]:
 
         return _told(lambda _: configured(config.rootpath), config)
     return []
+
+
+def _paths_given(config: pytest.Config) -> bool:
+    return config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+def _contract_file(parent: pytest.Collector, path: Path) -> ContractFile:
+    from pgcontract.system import System  # noqa: PLC0415
+
+    contract = _told(lambda _: System.load(path).contract, parent.config)
+    file: ContractFile = ContractFile.from_parent(parent, path=contract, system=path)
+    return file
 
 
 def _cases(config: pytest.Config) -> list[Case]:

@@ -141,7 +141,7 @@ class _Trial:
 def explore(
     strategy: SearchStrategy[Change], contradicted: Callable[[Change], bool], examples: int, seed_value: int
 ) -> None:
-    """Draw changes until one is contradicted, then ever smaller ones; the last that was contradicted is the smallest."""
+    """Draw changes until one is contradicted, then ever smaller ones; the last contradicted one is the smallest."""
 
     @seed(seed_value)
     @settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgcontract.server import DEFAULT_MAJOR, Binaries, Server, Template, find_binaries, start
+from pgcontract.server import DEFAULT_MAJOR, Binaries, Server, Template, find_binaries, places, start
 
+USUAL_CACHE = os.environ.get("PGCONTRACT_CACHE")
 TEST_MAJOR = int(os.environ.get("PGCONTRACT_TEST_PG", DEFAULT_MAJOR))
 
 
@@ -50,6 +52,22 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("PGCONTRACT_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture
+def cache_with_bare_cluster(test_binaries: Binaries, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of one's own that spares initdb: it has the usual cache's bare cluster."""
+    with monkeypatch.context() as usual:
+        usual.delenv("PGCONTRACT_CACHE")
+        if USUAL_CACHE is not None:
+            usual.setenv("PGCONTRACT_CACHE", USUAL_CACHE)
+        with start(test_binaries):
+            pass
+        found = list((places.cache_root() / "clusters").glob(f"bare-{test_binaries.version}-*.cluster"))
+    (empty_cache / "clusters").mkdir(parents=True)
+    newest = max(found, key=lambda cluster: cluster.stat().st_mtime_ns)
+    shutil.copy2(newest, empty_cache / "clusters")
+    return empty_cache
 
 
 def eventually(claim: Callable[[], bool], *, within: float) -> bool:

@@ -51,8 +51,10 @@ class Judge:
 
     def truths(self, type_text: str, expression: str, values: Sequence[str | None]) -> list[bool | None]:
         """What it makes of an expression over ``x``, for each value."""
+        # a percent sign would be a placeholder
+        doubled = expression.replace("%", "%%")
         query = (
-            f"SELECT {expression} FROM (SELECT v::{type_text} AS x, n"  # noqa: S608
+            f"SELECT {doubled} FROM (SELECT v::{type_text} AS x, n"  # noqa: S608
             " FROM unnest(%s::text[]) WITH ORDINALITY AS u(v, n)) AS t ORDER BY n ASC"
         )
         found = self.connection.execute(query.encode(), [list(values)]).fetchall()

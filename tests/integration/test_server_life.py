@@ -7,17 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.integration.fix_server import PEOPLE, SAY_AND_WAIT, START, Hold, eventually, people
 
 from pgcontract.errors import PgContractError, ServerError, UsageError
 from pgcontract.server import Binaries, Server, Template, attach, frozen, places, privileges, start
 from pgcontract.server.settings import configuration
-from tests.integration.fix_server import PEOPLE, SAY_AND_WAIT, START, Hold, eventually, people
 
 ROOT = os.geteuid() == 0
 
@@ -29,7 +28,9 @@ def gone(folder: str) -> bool:
 
 def servers_in(folder: str) -> list[int]:
     """The processes that were started with this folder in their command."""
-    listed = subprocess.run(["ps", "-ww", "-A", "-o", "pid=", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ww", "-A", "-o", "pid=", "-o", "args="], capture_output=True, text=True, check=True
+    ).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if folder in line and "postgres" in line]
 
 
@@ -81,7 +82,7 @@ sys.stdin.read()
 
 
 def test_a_forked_childs_ordinary_end_does_not_end_its_parents_server(hold: Hold) -> None:
-    """multiprocessing's workers end all the time."""
+    """Multiprocessing's workers end all the time."""
     code = """
 import multiprocessing, psycopg
 worker = multiprocessing.get_context("fork").Process(target=print, args=("done",), kwargs={"file": sys.stderr})
@@ -96,9 +97,16 @@ psycopg.connect(server.address.dsn()).close()
     assert servers_in(holder.said)
 
 
-def test_a_killed_supervisors_server_ends_and_the_next_start_sweeps(hold: Hold, test_binaries: Binaries) -> None:
+def test_a_killed_supervisors_server_ends_and_the_next_start_sweeps(
+    hold: Hold, test_binaries: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever kills run and supervisor leaves a folder that nobody holds: the next start removes it."""
-    holder = hold(START + "print(server.address.host, server._run._process.pid, flush=True)\nsys.stdin.read()")
+    # runs in a folder of their own, where no other test's start sweeps first
+    monkeypatch.setattr(places, "memory_folder", lambda: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = "from pgcontract.server import places\nplaces.memory_folder = lambda: None\n"
+    say = "print(server._run.folder, server._run._process.pid, flush=True)\nsys.stdin.read()"
+    holder = hold(elsewhere + START + say, TMPDIR=str(tmp_path))
     folder, supervisor = holder.said.split()
     os.kill(int(supervisor), signal.SIGSTOP)  # so that it cannot tidy up before it is killed, too
     holder.process.kill()
@@ -133,65 +141,61 @@ def test_a_server_that_dies_is_one_clear_error(test_binaries: Binaries) -> None:
     assert gone(server.host)
 
 
-def test_a_server_that_does_not_start_shows_its_log(test_binaries: Binaries, empty_cache: Path) -> None:
+def test_a_server_that_does_not_start_shows_its_log(test_binaries: Binaries, cache_with_bare_cluster: Path) -> None:
     """The reason stands in the error, and nothing is left."""
-    before = set(Path("/tmp").glob("pgcontract-*"))
     with start(test_binaries):
         pass
-    frozen_cluster = next((empty_cache / "clusters").glob("bare-*.cluster"))
+    frozen_cluster = next((cache_with_bare_cluster / "clusters").glob("bare-*.cluster"))
     whole = frozen_cluster.read_bytes()
     frozen_cluster.write_bytes(whole.replace(b"max_connections = '100'", b"max_connections = 'lot'"))
     with pytest.raises(ServerError, match="did not start") as caught:
         start(test_binaries)
     assert "max_connections" in (caught.value.seen or "")
     assert not Path(caught.value.where or "").exists()
-    assert set(Path("/tmp").glob("pgcontract-*")) == before
 
 
-def test_a_first_query_needs_no_initdb_the_second_time(
-    test_binaries: Binaries, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The cluster with the template in it is made once, and comes from the cache, read only, ever after."""
+def test_a_template_is_made_for_the_first_run_only(test_binaries: Binaries, cache_with_bare_cluster: Path) -> None:
+    """The cluster with the template in it is made once, and comes from the cache ever after."""
+    cached = cache_with_bare_cluster / "clusters"
     with start(test_binaries, template=PEOPLE) as server, server.clone(server.template(PEOPLE)) as clone:
         psycopg.connect(clone.dsn).close()
-    kept = {path.name: path.stat().st_ino for path in (empty_cache / "clusters").glob("*.cluster")}
+    kept = {path.name: path.stat().st_ino for path in cached.glob("*.cluster")}
     assert {name.split("-")[0] for name in kept} == {"bare", "template"}
 
     def never(_dsn: str) -> None:
         raise AssertionError("the template was made again")
 
-    monkeypatch.setattr("pgcontract.server.settings.INITDB", ("--no-such-option",))
-    monkeypatch.undo()
-    monkeypatch.setenv("PGCONTRACT_CACHE", str(empty_cache))
     again = Template(PEOPLE.key, never)
     with start(test_binaries, template=again) as server, server.clone(server.template(again)) as clone:
         with psycopg.connect(clone.dsn) as connection:
             assert connection.execute("SELECT count(*) FROM people").fetchone() == (0,)
             assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
         connection.close()
-    assert {path.name: path.stat().st_ino for path in (empty_cache / "clusters").glob("*.cluster")} == kept
+    assert {path.name: path.stat().st_ino for path in cached.glob("*.cluster")} == kept
 
 
 def test_a_damaged_cluster_is_made_anew_and_a_half_written_one_never_seen(
-    test_binaries: Binaries, empty_cache: Path
+    test_binaries: Binaries, cache_with_bare_cluster: Path
 ) -> None:
     """A file cut short is noticed before anything is made of it; what a killed writer left has no cluster's name."""
     with start(test_binaries):
         pass
-    cluster = next((empty_cache / "clusters").glob("bare-*.cluster"))
+    cluster = next((cache_with_bare_cluster / "clusters").glob("bare-*.cluster"))
     whole = cluster.read_bytes()
     for damaged in (whole[:-1], whole[:100], b"", b"x" * 1000):
         cluster.write_bytes(damaged)
         with pytest.raises(frozen.Damaged):
-            frozen.thaw(cluster, empty_cache / "never", owner=None, can_start=lambda: None)
-    assert not (empty_cache / "never").exists()
+            frozen.thaw(cluster, cache_with_bare_cluster / "never", owner=None, can_start=lambda: None)
+    assert not (cache_with_bare_cluster / "never").exists()
     cluster.with_name(f".{cluster.name}.1234").write_bytes(whole[:1000])
     with start(test_binaries) as server:
         assert server.is_running()
     assert cluster.stat().st_size == len(whole)
 
 
-def test_a_template_that_fails_at_start_leaves_no_cluster(test_binaries: Binaries, empty_cache: Path) -> None:
+def test_a_template_that_fails_at_start_leaves_no_cluster(
+    test_binaries: Binaries, cache_with_bare_cluster: Path
+) -> None:
     """Its exception passes, the server is gone, and the cache has the bare cluster only."""
 
     def broken(dsn: str) -> None:
@@ -200,7 +204,7 @@ def test_a_template_that_fails_at_start_leaves_no_cluster(test_binaries: Binarie
 
     with pytest.raises(LookupError, match="third"):
         start(test_binaries, template=Template("tests: broken at start", broken))
-    assert [path.name.split("-")[0] for path in (empty_cache / "clusters").glob("*.cluster")] == ["bare"]
+    assert [path.name.split("-")[0] for path in (cache_with_bare_cluster / "clusters").glob("*.cluster")] == ["bare"]
 
 
 def test_the_cache_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,11 +256,12 @@ except ServerError as error:
 
 @pytest.mark.parametrize("name", ["with space, comma and ü", "long" * 30], ids=["odd", "long"])
 def test_any_folder_will_do(
-    name: str, tmp_path: Path, test_binaries: Binaries, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, test_binaries: Binaries, cache_with_bare_cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cache and temporary files under an odd or long path: the socket lies elsewhere, and goes with the run."""
     folder = tmp_path / name
     folder.mkdir()
+    cache_with_bare_cluster.rename(folder / "cache")
     monkeypatch.setenv("PGCONTRACT_CACHE", str(folder / "cache"))
     monkeypatch.setattr(places, "memory_folder", lambda: None)
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -264,7 +269,7 @@ def test_any_folder_will_do(
         with start(test_binaries) as server:
             psycopg.connect(server.address.dsn()).close()
             assert not server.host.startswith(str(folder))
-            assert [path for path in folder.rglob("postmaster.pid")]
+            assert list(folder.rglob("postmaster.pid"))
         assert not Path(server.host).exists()
         assert not list(folder.glob("pgcontract-*/*"))
 
@@ -314,9 +319,10 @@ def test_only_we_can_reach_the_socket(people_server: Server) -> None:
 ROOTS_WAYS = ["namespace", "another user", "no root at all"] if ROOT else ["no root at all"]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # the child only connects
 @pytest.mark.parametrize("way", ROOTS_WAYS)
 def test_root_and_others(way: str, test_binaries: Binaries, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As root the server runs in a user namespace, else as another user (who reaches no socket but its own folder's)."""
+    """As root the server runs in a user namespace, else as another user whom we tell apart."""
     if way == "no root at all":
         # root becomes somebody else for the whole process; the namespace keeps an interpreter in root's home readable
         prefix = ("unshare", "--user", "--map-user=65534", "--map-group=65534", "--") if ROOT else ()
@@ -330,12 +336,12 @@ def test_root_and_others(way: str, test_binaries: Binaries, hold: Hold, monkeypa
         assert said.split()[:2] != ["0", "True"]
         assert said.split()[1] == "True"
         return
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    folder.chmod(0o755)
+    reachable = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    reachable.chmod(0o755)
     if way == "another user":
         found = shutil.which
         monkeypatch.setattr(shutil, "which", lambda name: None if name == "unshare" else found(name))
-        monkeypatch.setattr(privileges, "PROGRAMS", folder / "programs")
+        monkeypatch.setattr(privileges, "PROGRAMS", reachable / "programs")
     try:
         with start(test_binaries, template=PEOPLE) as server, server.clone(server.template(PEOPLE)) as clone:
             psycopg.connect(clone.dsn).close()
@@ -362,7 +368,7 @@ def test_root_and_others(way: str, test_binaries: Binaries, hold: Hold, monkeypa
                 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
         assert gone(server.host)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(reachable)
 
 
 def test_a_user_s_server_that_cannot_be_used_is_refused(people_server: Server) -> None:

@@ -16,6 +16,11 @@ ALTER DOMAIN code ADD CONSTRAINT later CHECK (char_length(VALUE) < 99) NOT VALID
 CREATE TYPE float_range AS RANGE (subtype = double precision, subtype_diff = float8mi);
 CREATE TYPE audit.text_range AS RANGE (subtype = text, collation = "C", multirange_type_name = audit.many_texts);
 
+CREATE TYPE pattern_range AS RANGE (subtype = text, subtype_opclass = text_pattern_ops);
+CREATE TYPE whole_range;
+CREATE FUNCTION audit.canonical(whole_range) RETURNS whole_range LANGUAGE internal IMMUTABLE STRICT AS 'int4range_canonical';
+CREATE TYPE whole_range AS RANGE (subtype = integer, canonical = audit.canonical);
+
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     NEW.updated_at := now();  -- "quoted" 'and' \ back \n slash
@@ -83,7 +88,7 @@ line" integer, "🦄" text DEFAULT '🦄', " space " integer,
     CONSTRAINT time_check CHECK (n > '2020-01-01 00:00:00+02' AND extract(year FROM j) >= 2000 AND n AT TIME ZONE 'UTC' < m + interval '1 month'),
     CONSTRAINT texts CHECK (position('a' IN g) > 0 AND substring(g FROM 1 FOR 2) <> '' AND trim(both 'x' FROM g) <> 'y' AND overlay(g PLACING 'a' FROM 1) <> g AND g IS NFC NORMALIZED),
     CONSTRAINT rows CHECK ((a, b) <> (1, 2) AND ROW(a, b) IS DISTINCT FROM ROW(3, 4) AND home IS NOT NULL AND (home).street <> '' AND p IS NOT UNKNOWN AND greatest(a, b) > least(a, b) AND nullif(a, b) IS NULL AND z[1][2] = 1 AND y[1:2] <> '{}'),
-    CONSTRAINT apart EXCLUDE USING gist (tenant WITH =, x WITH &&) INCLUDE (b) WHERE (p IS NOT TRUE) DEFERRABLE
+    CONSTRAINT apart EXCLUDE USING gist (tenant WITH =, x WITH &&) INCLUDE (b) WHERE (p IS NOT TRUE) DEFERRABLE INITIALLY DEFERRED
 );
 ALTER TABLE everything ALTER COLUMN big SET STORAGE EXTERNAL;
 ALTER TABLE everything ADD CONSTRAINT later CHECK (b < 1000) NOT VALID;
@@ -113,6 +118,7 @@ ALTER TABLE parents ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE UNLOGGED TABLE audit.log (what text, tenant integer, at timestamptz DEFAULT now()) WITH (fillfactor = 80, autovacuum_enabled = false);
 CREATE RULE logged AS ON UPDATE TO parents WHERE NEW.tenant > 5 DO ALSO INSERT INTO audit.log (what) VALUES (NEW.code);
 CREATE RULE nothing AS ON DELETE TO audit.log DO INSTEAD NOTHING;
+ALTER TABLE audit.log DISABLE RULE nothing;
 CREATE RULE selecting AS ON INSERT TO audit.log WHERE NEW.tenant > 5 DO ALSO UPDATE parents SET code = NEW.what FROM everything e WHERE e.tenant = NEW.tenant AND parents.tenant = e.tenant;
 CREATE TABLE "odd.schema ""name"""."odd table
 '; DROP TABLE x" ("col.umn" integer PRIMARY KEY, "order" job_status DEFAULT 'RUNNING', UNIQUE ("order") WITH (fillfactor = 50));

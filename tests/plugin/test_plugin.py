@@ -63,6 +63,12 @@ def test_two_lines_of_configuration_put_a_schema_under_contract(pytester: pytest
     )
 
 
+def test_one_promise_is_run_by_its_id(pytester: pytest.Pytester, shop: Path) -> None:
+    """The id that a run shows can be given back to pytest."""
+    freeze(shop)
+    run(pytester, "db/contract.toml::contract[db/orders.chk_amount-rejects]").assert_outcomes(passed=1)
+
+
 def test_a_broken_promise_fails_with_sql_to_paste(pytester: pytest.Pytester, shop: Path) -> None:
     """The failure is the counterexample and the command that replays it."""
     freeze(shop)
@@ -101,7 +107,8 @@ def test_xdist_workers_share_one_server(pytester: pytest.Pytester, shop: Path) -
     run(pytester, "-n", "2").assert_outcomes(passed=alone)
 
 
-def test_a_missing_contract_ends_the_run_with_one_message(pytester: pytest.Pytester, shop: Path) -> None:
+@pytest.mark.usefixtures("shop")
+def test_a_missing_contract_ends_the_run_with_one_message(pytester: pytest.Pytester) -> None:
     """The remedy is the command that freezes it."""
     result = run(pytester)
     assert result.ret == 2

@@ -20,7 +20,7 @@ hosts = st.one_of(
 
 @given(hosts, st.integers(1, 65535), texts, st.none() | texts, texts)
 def test_a_dsn_says_what_the_address_says(host: str, port: int, user: str, password: str | None, dbname: str) -> None:
-    """libpq reads every part back as it was, whatever characters it has, and a shell sees one word."""
+    """Libpq reads every part back as it was, whatever characters it has, and a shell sees one word."""
     dsn = Address(host, port, user, password, "first", (("application_name", "x y&z"),)).dsn(dbname)
     wanted = {"host": host, "port": str(port), "user": user, "dbname": dbname, "application_name": "x y&z"}
     assert conninfo_to_dict(dsn) == wanted | ({"password": password} if password else {})

@@ -28,7 +28,9 @@ from pgcontract.model import (
 )
 from tests.unit.catalogs import catalogs
 
-slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+slow = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=50
+)
 
 
 @given(st.data())
@@ -151,8 +153,10 @@ def with_column(number: int, **parts: object) -> Catalog:
         ),
         (
             with_column(1, type="character varying(51)"),
-            "messages.content.type: the column type changed from content character varying(50) "
-            "to content character varying(51)",
+            (
+                "messages.content.type: the column type changed from content character varying(50) "
+                "to content character varying(51)"
+            ),
             ("readers", "writers"),
         ),
         (
@@ -207,8 +211,10 @@ def with_column(number: int, **parts: object) -> Catalog:
         ),
         (
             replace(FROZEN, grants=(Grant("TABLE", "messages", "app", ("INSERT",)),)),
-            "grant app on messages: the privilege changed from GRANT INSERT, SELECT ON messages TO app "
-            "to GRANT INSERT ON messages TO app",
+            (
+                "grant app on messages: the privilege changed from GRANT INSERT, SELECT ON messages TO app "
+                "to GRANT INSERT ON messages TO app"
+            ),
             ("readers",),
         ),
         (

@@ -4,6 +4,8 @@ Up to 15 a view's range table held OLD and NEW, too, so that ruleutils saw more 
 column of the outermost SELECT; from 16 on it does so only where the FROM holds more than one. Sub-SELECTs, set
 operations and joins are qualified by all of them. The qualifier is cut out of the server's own text, whose layout
 and meaning stay as they are.
+
+One difference is left: a relation or alias called ``old`` or ``new`` is ``old_1`` or ``new_1`` on 15.
 """
 
 from __future__ import annotations

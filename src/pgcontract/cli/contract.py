@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pgcontract.system import System
 
 JSON_FORMAT = 1
+CONNECT_SECONDS = 10
 
 From = Annotated[
     str | None,
@@ -175,7 +176,8 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
         ) from error
     shown = " ".join(f"{name}={place[name]}" for name in ("host", "port", "dbname", "user") if name in place)
     try:
-        with psycopg.connect(dsn, application_name="pgcontract diff") as connection:
+        patience = place.get("connect_timeout", CONNECT_SECONDS)
+        with psycopg.connect(dsn, application_name="pgcontract diff", connect_timeout=patience) as connection:
             return read_catalog(connection, ignore=[system.tracking_table])
     except psycopg.Error as error:
         raise ServerError(

@@ -74,6 +74,8 @@ def install(
 def list_() -> None:
     """List the PostgreSQL servers that can be started here."""
     console = Console()
+    if not console.is_terminal:
+        console.width = 1000  # who reads it by a program wants one line each
     table = Table(box=None, pad_edge=False)
     for heading in ("major", "version", "source", "extensions", "where"):
         table.add_column(heading, overflow="fold")

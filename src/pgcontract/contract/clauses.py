@@ -29,7 +29,7 @@ from pgcontract.model import (
     View,
 )
 
-_SPACE = re.compile(r"\s*\n\s*")
+_SPACE = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 

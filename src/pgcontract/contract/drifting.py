@@ -9,7 +9,7 @@ from typing import Literal
 
 from pgcontract.contract import ids
 from pgcontract.contract.breaking import WRITERS, Party, broken_for
-from pgcontract.contract.clauses import identifier
+from pgcontract.contract.clauses import identifier, one_line
 from pgcontract.contract.promised import Promised, promised, unique_ids
 from pgcontract.model import Catalog, Table
 
@@ -128,7 +128,9 @@ def _orders(frozen: Catalog, live: Catalog) -> Iterator[Difference]:
             continue
         was, now = _shared(table, other), _shared(other, table)
         if was != now:
-            yield Difference("table", ids.table_id(table.name), "changed", _listed(was), _listed(now))
+            told = _listed(was), _listed(now)
+            breaks = broken_for("table", "changed", *told)
+            yield Difference("table", ids.table_id(table.name), "changed", *told, breaks=breaks)
 
 
 def _shared(one: Table, other: Table) -> tuple[str, ...]:
@@ -136,4 +138,4 @@ def _shared(one: Table, other: Table) -> tuple[str, ...]:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return "(" + ", ".join(map(identifier, names)) + ")"
+    return one_line("(" + ", ".join(map(identifier, names)) + ")")

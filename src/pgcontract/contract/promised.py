@@ -64,6 +64,11 @@ def _clashing(names: Iterable[str]) -> set[str]:
 
 def promised(catalog: Catalog) -> Iterator[Promised]:
     """Every promise of a catalog, without a word about unique ids."""
+    # Names may hold line breaks, too.
+    return (replace(promise, clause=clauses.one_line(promise.clause)) for promise in _promised(catalog))
+
+
+def _promised(catalog: Catalog) -> Iterator[Promised]:
     for name in catalog.namespaces:
         yield _global("schema", (name,), ids.namespace_id(name), f"CREATE SCHEMA {clauses.identifier(name)}", name)
     for extension in catalog.extensions:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 from pgcontract.contract.fields import encode
 from pgcontract.contract.toml import Plain, key, line, string, text_block, value
@@ -26,6 +27,8 @@ HEADER = """\
 # What this schema promises, as its own catalog says it. `pgcontract freeze` writes this file, `pgcontract diff`
 # compares a database with it, `pgcontract verify` proves it. Review a change here as you review a change of the schema.
 """
+
+T = TypeVar("T")
 
 BTREE = "btree"
 
@@ -53,14 +56,20 @@ def dumps(catalog: Catalog, *, system: str, version: int) -> str:
 Section = tuple[Sequence[str], list[tuple[str, str]]]
 
 
-def _distinct(path: Sequence[str], body: Iterable[tuple[str, str]]) -> Iterator[str]:
-    seen: set[str] = set()
-    for name, rendered in body:
-        if name in seen:
+def _apart(path: Sequence[str], named: list[tuple[str, T]]) -> list[tuple[str, T]]:
+    """The named things, of which no two may share a name: they would be one thing in the file."""
+    for (name, _), (following, _) in pairwise(named):
+        if name == following:
             raise ContractError(
                 "Two things of one kind have the same name.", where=key(*path), seen=name, remedy="Rename one of them."
             )
-        seen.add(name)
+    return named
+
+
+def _distinct(path: Sequence[str], body: Iterable[tuple[str, str]]) -> Iterator[str]:
+    lines = list(body)
+    _apart(path, sorted(lines))
+    for name, rendered in lines:
         yield f"{name} = {rendered}"
 
 
@@ -151,7 +160,7 @@ def _table(table: Table) -> Iterator[Section]:
     )
     parts = [
         ("columns", _columns(table.columns, always=frozenset({"not_null"}))),
-        ("constraints", [entry for _, entries in constraints for entry in entries]),
+        ("constraints", [entry for _, entries in _apart(path, constraints) for entry in entries]),
         *_belongings(table),
     ]
     # A header of its own only where there is something to say, or nothing else that would show that the table is there.

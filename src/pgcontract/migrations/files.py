@@ -70,7 +70,7 @@ def load_directory(directory: Path) -> tuple[Migration, ...]:
 def migration_paths(directory: Path) -> tuple[Path, ...]:
     """The folder's ``.sql`` files. Raises MigrationError where the folder cannot be read."""
     try:
-        return tuple(sorted(path for path in directory.iterdir() if path.suffix == ".sql" and path.is_file()))
+        return tuple(sorted(path for path in directory.iterdir() if path.suffix == ".sql"))
     except OSError as error:
         raise MigrationError(
             "The folder of migrations cannot be read",

@@ -1,4 +1,4 @@
-"""A column that is left out gets the promised default: a value, the transaction's time, or something fresh each time."""
+"""A column that is left out gets the promised default: a value, the transaction's time, or something fresh."""
 
 from __future__ import annotations
 

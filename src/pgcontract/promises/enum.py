@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -48,8 +49,7 @@ class Labels:
         labels = self.enum.labels
         always = [Change((Statement(f"SELECT $1::{name}::text = $2 AS same_label", (a, a)),)) for a in labels]
         always += [
-            Change((Statement(f"SELECT $1::{name} < $2::{name} AS in_order", (a, b)),))
-            for a, b in zip(labels, labels[1:], strict=False)
+            Change((Statement(f"SELECT $1::{name} < $2::{name} AS in_order", (a, b)),)) for a, b in pairwise(labels)
         ]
         return Cases(tuple(always))
 

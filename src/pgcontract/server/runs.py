@@ -296,7 +296,6 @@ def _works_in(pid: int, data: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == data
         except OSError:
             return False
-    listed = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )  # noqa: S607 - wherever ps lies
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return str(data) in listed.stdout

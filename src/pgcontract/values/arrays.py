@@ -11,6 +11,7 @@ from pgcontract.values.ranges import quoted
 from pgcontract.values.space import Refused, Space
 
 BAD_LITERAL: Final = "22P02"
+_SPACES: Final = " \t\n\r\v\f"
 
 
 def literal(items: Sequence[str | None], delimiter: str = ",") -> str:
@@ -39,8 +40,7 @@ def array_of(name: str, element: Space, delimiter: str = ",") -> Space:
         boundaries=(
             "{}",
             one,
-            show(None),
-            show(element.simplest, None),
+            *((show(None), show(element.simplest, None)) if element.nullable else ()),
             show(*few),
             show(*[element.simplest] * 100),
             inner,
@@ -77,7 +77,7 @@ def _reader(element: Space, delimiter: str) -> Any:
 
 def split(written: str, delimiter: str = ",") -> tuple[Any, ...]:
     """Take an array's literal of one dimension apart: texts and None. Raises ValueError for more dimensions."""
-    body = written.strip()
+    body = written.strip(_SPACES)
     if not body.startswith("{") or not body.endswith("}"):
         raise ValueError(written)
     items: list[str | None] = []
@@ -104,7 +104,7 @@ def split(written: str, delimiter: str = ",") -> tuple[Any, ...]:
                     item.append(character)
             at += 1
         at += 1
-        text = "".join(item).strip() if bare else "".join(item)
+        text = "".join(item).strip(_SPACES) if bare else "".join(item)
         items.append(None if bare and text.lower() == "null" else text)
     return tuple(items)
 
@@ -127,6 +127,7 @@ def composite_of(name: str, attributes: Sequence[Space]) -> Space:
         for b in attribute.boundaries[:8]
         if len(b) < 1000
     ]
+    nulls = [row([None] * len(attributes))] if all(a.nullable for a in attributes) else []
     drawn = st.tuples(*(a.strategy for a in attributes)).map(row)
 
     def fresh(n: int) -> str | None:
@@ -146,7 +147,7 @@ def composite_of(name: str, attributes: Sequence[Space]) -> Space:
     return Space(
         type=name,
         simplest=simplest,
-        boundaries=tuple(dict.fromkeys((simplest, row([None] * len(attributes)), *one_each))),
+        boundaries=tuple(dict.fromkeys((simplest, *nulls, *one_each))),
         strategy=drawn,
         fresh=fresh,
         refused=(

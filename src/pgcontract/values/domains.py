@@ -1,38 +1,19 @@
-"""What values of one column satisfy the literals that speak of it alone.
-
-Values are proposed by the facts that the literals state, and judged, one by one, by the literals' meaning. What is
-not understood here is left to the database: the domain then says that it is not ``exact``.
-"""
+"""What values of one column satisfy the literals that speak of it alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from typing import Any, Protocol
-from typing import Literal as OneOf
-from zlib import crc32
-
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from typing import Protocol
 
 from pgcontract.model import Catalog
 from pgcontract.values.expressions import Literal
-from pgcontract.values.facts import Facts, Reader
-from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
-from pgcontract.values.proposals import Proposals, proposals
 from pgcontract.values.rules import rules_of
-from pgcontract.values.space import Space
-from pgcontract.values.terms import Term
-from pgcontract.values.types import space
-from pgcontract.values.hints import hints_of
+from pgcontract.values.solver import Domain, Nulls, Problem, solve
+from pgcontract.values.types import Space, plain_space, space
 
-Nulls = OneOf["allowed", "required", "excluded"]
-
-_MOST_BOUNDARIES = 60
-_POOL = 24
-_MOST_TRIES = 500
+__all__ = ["ColumnLike", "Domain", "Nulls", "domain"]
 
 
 class ColumnLike(Protocol):
@@ -47,32 +28,12 @@ class ColumnLike(Protocol):
         """``format_type``'s text."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Domain:
-    """The values of one column under some literals.
-
-    ``exact``: every value here satisfies every literal, and nothing that was left out of account could say otherwise.
-    ``empty``: no value does, nor NULL; ``strategy`` must not be drawn from then. ``boundaries`` begin with the
-    simplest, and end with None where NULL is allowed; ``hints`` are constants met in what could not be used.
-    """
-
-    type: str
-    exact: bool
-    empty: bool
-    null: Nulls
-    simplest: str | None
-    boundaries: tuple[str | None, ...]
-    strategy: SearchStrategy[str | None]
-    fresh: Callable[[int], str | None]
-    hints: tuple[str, ...] = ()
-
-
 def domain(column: ColumnLike, literals: Sequence[Literal], catalog: Catalog, *, passing: bool = False) -> Domain:
     """Solve the literals for one column; those that do not speak of it are ignored.
 
     With ``passing`` a literal is satisfied by NULL as well, as CHECKs are. Raises UnknownType.
     """
-    mine = tuple(dict.fromkeys(l for l in literals if column.name in l.atom.columns))
+    mine = tuple(dict.fromkeys(literal for literal in literals if column.name in literal.atom.columns))
     return _solved(column.name, column.type, mine, _Same(catalog), passing)
 
 
@@ -91,161 +52,10 @@ class _Same:
 
 @lru_cache(maxsize=4096)
 def _solved(name: str, type_text: str, literals: tuple[Literal, ...], same: _Same, passing: bool) -> Domain:
-    values = space(type_text, same.catalog)
-    return _Solver(name, values, literals, same.catalog, passing=passing).domain()
+    catalog = same.catalog
 
+    def spaces(inner: str) -> Space:
+        return space(inner, catalog)
 
-class _Solver:
-    def __init__(
-        self, name: str, values: Space, literals: tuple[Literal, ...], catalog: Catalog, *, passing: bool
-    ) -> None:
-        self._space = values
-        self._passing = passing
-        alone = [(l.atom.term, l.truth) for l in literals if l.atom.columns == {name}]
-        self.exact = len(alone) == len(literals)
-        meaning = Meaning(name, values.type, catalog)
-        reader = Reader(name, values, meaning)
-        self._tests: list[tuple[Callable[[Any], Any], bool]] = []
-        others: list[Term] = [l.atom.term for l in literals if l.atom.columns != {name}]
-        for tree, truth in alone:
-            reader.read(tree, truth)
-            try:
-                self._tests.append((meaning.predicate(tree), truth))
-            except NotUnderstood:
-                self.exact = False
-                others.append(tree)
-        self._own = rules_of(values.type, catalog)
-        self.exact &= self._own.exact
-        for tree, truth in self._own.terms:
-            reader.read(tree, truth)
-        self._facts: Facts = reader.facts
-        self._hints = hints_of(values, others, meaning)
-        self._all_terms = [*alone, *self._own.terms]
-
-    def domain(self) -> Domain:
-        null = self._null()
-        proposed = proposals(self._space, self._facts, [t for t, _ in self._all_terms])
-        found = [] if null == "required" else self._boundaries(proposed)
-        if not found:
-            return self._without_values(null, proposed)
-        pool = list(dict.fromkeys((*found[:_POOL], *islice(self._fresh_values(proposed, found), _POOL))))
-        boundaries: tuple[str | None, ...] = tuple(found)
-        fresh = _Sequence(self._fresh_values(proposed, found))
-        return Domain(
-            type=self._space.type,
-            exact=self.exact,
-            empty=False,
-            null=null,
-            simplest=found[0],
-            boundaries=(*boundaries, None) if null == "allowed" else boundaries,
-            strategy=self._strategy(proposed, pool),
-            fresh=fresh,
-            hints=self._hints,
-        )
-
-    def _null(self) -> Nulls:
-        if self._own.not_null or any(not self._satisfied(test, truth, None) for test, truth in self._tests):
-            return "excluded"
-        return "required" if self._facts.null_required and not self._passing else "allowed"
-
-    def _without_values(self, null: Nulls, proposed: Proposals) -> Domain:
-        """NULL alone, or nothing: proven where all values there are were looked at, else only not found."""
-        possible = null != "excluded"
-        proven = proposed.complete or self._facts.null_required
-        return Domain(
-            type=self._space.type,
-            exact=self.exact and (proven or possible),
-            empty=not possible,
-            null="required" if possible else "excluded",
-            simplest=None,
-            boundaries=(None,) if possible else (),
-            strategy=st.none() if possible else st.nothing(),
-            fresh=lambda _: None,
-            hints=self._hints,
-        )
-
-    def _satisfied(self, test: Callable[[Any], Any], truth: bool, value: Any) -> bool:
-        try:
-            found = test(value)
-        except Doubt:
-            return False
-        return self._passing if found is None else found is truth
-
-    def holds(self, literal: str) -> bool:
-        """Whether this value is known to satisfy all that is understood."""
-        read = self._space.read
-        if not self._tests and not self._own.tests:
-            return True
-        if read is None:
-            return self._holds_value(literal)
-        try:
-            return self._holds_value(read(literal))
-        except (ValueError, KeyError, IndexError, ArithmeticError, RecursionError):
-            return False
-
-    def _holds_value(self, value: Any) -> bool:
-        return all(self._satisfied(test, truth, value) for test, truth in self._tests) and self._own.hold(value)
-
-    def _boundaries(self, proposed: Proposals) -> list[str]:
-        seen = dict.fromkeys(proposed.candidates)
-        return list(islice((c for c in seen if self.holds(c)), _MOST_BOUNDARIES))
-
-    def _fresh_values(self, proposed: Proposals, boundaries: list[str]) -> Iterator[str]:
-        for kind in proposed.fresh:
-            if any(self.holds(v) for v in islice(kind(), _MOST_TRIES)):
-                yield from self._held(kind())
-                return
-        yield from self._apart(boundaries)
-
-    def _held(self, values: Iterator[str]) -> Iterator[str]:
-        misses = 0
-        for value in values:
-            if self.holds(value):
-                misses = 0
-                yield value
-            else:
-                misses += 1
-                if misses > _MOST_TRIES:
-                    return
-
-    def _apart(self, boundaries: list[str]) -> Iterator[str]:
-        """Those that PostgreSQL tells apart: '1.0' and '1' are one."""
-        seen = set()
-        for literal in boundaries:
-            value = literal if self._space.read is None else self._space.read(literal)
-            key = repr(value) if isinstance(value, list | dict) else value
-            if key not in seen:
-                seen.add(key)
-                yield literal
-
-    def _strategy(self, proposed: Proposals, pool: list[str]) -> SearchStrategy[str]:
-        base = proposed.strategy
-        if base is None:
-            return st.sampled_from(pool)
-        if not self._tests and not self._own.tests:
-            return base
-        holds = self.holds
-
-        def kept(value: str) -> str:
-            # a filter would try again and then give up: a value of the pool is as good, and costs nothing
-            return value if holds(value) else pool[crc32(value.encode()) % len(pool)]
-
-        return base.map(kept)
-
-
-class _Sequence:
-    """The n-th of an iterator's values, remembered."""
-
-    __slots__ = ("_known", "_rest")
-
-    def __init__(self, values: Iterator[str]) -> None:
-        self._rest = values
-        self._known: list[str] = []
-
-    def __call__(self, n: int) -> str | None:
-        while len(self._known) <= n:
-            value = next(self._rest, None)
-            if value is None:
-                return None
-            self._known.append(value)
-        return self._known[n]
+    rules = rules_of(type_text, catalog, spaces)
+    return solve(Problem(name, plain_space(type_text, catalog), catalog, spaces, rules, literals, passing))

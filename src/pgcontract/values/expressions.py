@@ -54,13 +54,13 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class AnyOf:
     """Holds where any of its parts does."""
 
     parts: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Atom | Not | All | Any_
+Condition: TypeAlias = Atom | Not | All | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _evaluate(condition: Condition, known: dict[Atom, bool]) -> bool | None:
         case All(parts=parts):
             truths = [_evaluate(p, known) for p in parts]
             return False if False in truths else None if None in truths else True
-        case Any_(parts=parts):
+        case AnyOf(parts=parts):
             truths = [_evaluate(p, known) for p in parts]
             return True if True in truths else None if None in truths else False
 
@@ -150,7 +150,7 @@ def _leaves(condition: Condition) -> Iterator[tuple[Atom, bool]]:
             yield condition, True
         case Not(part=part):
             yield part, False
-        case All(parts=parts) | Any_(parts=parts):
+        case All(parts=parts) | AnyOf(parts=parts):
             for part in parts:
                 yield from _leaves(part)
 
@@ -161,7 +161,7 @@ def _ways(condition: Condition, truth: bool, limit: int) -> Iterator[Conjunction
             yield (Literal(condition, truth),)
         case Not(part=part):
             yield (Literal(part, not truth),)
-        case All(parts=parts) | Any_(parts=parts):
+        case All(parts=parts) | AnyOf(parts=parts):
             if isinstance(condition, All) is truth:
                 yield from _product([branches(p, truth, limit) for p in parts])
             else:
@@ -212,7 +212,7 @@ def _paths(condition: Condition, atom: Atom, limit: int) -> Iterator[tuple[bool,
             leaf, truth = next(_leaves(condition))
             if leaf == atom:
                 yield truth, ()
-        case All(parts=parts) | Any_(parts=parts):
+        case All(parts=parts) | AnyOf(parts=parts):
             want = isinstance(condition, All)
             for n, part in enumerate(parts):
                 inner = list(_paths(part, atom, limit))
@@ -251,7 +251,7 @@ class _Builder:
 
     @staticmethod
     def _joined(conjunction: bool, parts: list[Condition], truth: bool) -> Condition:
-        kind = All if conjunction is truth else Any_
+        kind = All if conjunction is truth else AnyOf
         flat: list[Condition] = []
         for part in parts:
             flat += part.parts if isinstance(part, kind) else (part,)
@@ -283,7 +283,7 @@ class _Builder:
         same = truth is (operator == "=")
         both = All((self.condition(left, truth=True), self.condition(right, truth=same)))
         neither = All((self.condition(left, truth=False), self.condition(right, truth=not same)))
-        return Any_((both, neither))
+        return AnyOf((both, neither))
 
     def _case(self, expr: Any, truth: bool) -> Condition:
         """One way for each WHEN: it is the first that holds. A WHEN that is NULL counts as false; that way is left out."""
@@ -295,12 +295,12 @@ class _Builder:
             earlier.append(self.condition(test, truth=False))
         if expr.HasField("defresult"):
             ways.append(All((*earlier, self._result(expr.defresult, truth))))
-        return ways[0] if len(ways) == 1 else Any_(tuple(ways))
+        return ways[0] if len(ways) == 1 else AnyOf(tuple(ways))
 
     def _result(self, node: Any, truth: bool) -> Condition:
         constant = node.a_const if node.WhichOneof("node") == "a_const" else None
         if constant is not None and constant.WhichOneof("val") == "boolval":
-            return All(()) if constant.boolval.boolval is truth else Any_(())
+            return All(()) if constant.boolval.boolval is truth else AnyOf(())
         return self.condition(node, truth=truth)
 
     def _atom(self, node: Any, truth: bool) -> Condition:

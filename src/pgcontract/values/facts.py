@@ -20,7 +20,7 @@ from pgcontract.values.terms import Call, Cast, Col, Const, Items, Logic, Op, Qu
 _NEGATED: Final = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED: Final = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _LENGTHS: Final = frozenset(
-    {"char_length", "character_length", "length", "octet_length", "cardinality", "array_length"}
+    {"char_length", "character_length", "length", "octet_length", "cardinality", "array_length", "jsonb_array_length"}
 )
 _TRIMS: Final = frozenset({"btrim", "ltrim", "rtrim"})
 _MATCHES: Final = {"~": (True, False), "~*": (True, True), "!~": (False, False), "!~*": (False, True)}
@@ -39,6 +39,9 @@ class Facts:
     elements: list[str] | None = None
     matched: list[Pattern] = field(default_factory=list)
     missed: list[Pattern] = field(default_factory=list)
+    suggested: list[Pattern] = field(default_factory=list)
+    """Patterns of something else than the column: their matches are worth a try."""
+    lists: list[list[str]] = field(default_factory=list)
     json_kind: str | None = None
     lower: bool = False
     upper: bool = False
@@ -51,8 +54,7 @@ class Facts:
 class Reader:
     """Reads facts out of terms."""
 
-    def __init__(self, column: str, space: Space, meaning: Meaning) -> None:
-        self._column = column
+    def __init__(self, space: Space, meaning: Meaning) -> None:
         self._space = space
         self._meaning = meaning
         self.facts = Facts()
@@ -78,21 +80,28 @@ class Reader:
             case _:
                 return False
 
+    def _own_name(self, name: str) -> str:
+        """Drop the schema of citext's operators."""
+        return name.rpartition(".")[2] if self._space.texts is not None and self._space.texts.folded else name
+
     def _is_column(self, tree: Term) -> bool:
         while isinstance(tree, Cast) or (isinstance(tree, Call) and tree.name.startswith("COLLATE ")):
             tree = tree.arg if isinstance(tree, Cast) else tree.args[0]
         return isinstance(tree, Col)
 
     def _operation(self, name: str, left: Term, right: Term, truth: bool) -> bool:
+        name = self._own_name(name)
         if name in _NEGATED:
             if not self._speaks(left) and self._speaks(right):
                 left, right, name = right, left, _TURNED[name]
             return self._comparison(name if truth else _NEGATED[name], left, right)
         if name in _MATCHES or name in _LIKES:
             return self._match(name, left, right, truth)
-        if name == "<@" and truth and self._is_column(left):
-            self.facts.elements = self._literals(right)
-            return self.facts.elements is not None
+        if name in {"<@", "@>", "&&"} and (items := self._literals(right)) is not None:
+            self.facts.lists.append(items)
+            if name == "<@" and truth and self._is_column(left):
+                self.facts.elements = items
+                return True
         return False
 
     def _speaks(self, tree: Term) -> bool:
@@ -149,6 +158,9 @@ class Reader:
         return [t for t in texts if t is not None]
 
     def _quantified(self, name: str, left: Term, right: Term, every: bool, truth: bool) -> bool:
+        if self._is_column(right) and (element := self._text(left)) is not None:
+            self.facts.lists.append([element])
+        name = self._own_name(name)
         one_of = (name, every) == ("=", False) if truth else (name, every) == ("<>", True)
         if one_of and self._is_reached(left):
             literals = self._literals(right)
@@ -185,7 +197,7 @@ class Reader:
 
     def _value(self, tree: Term) -> Any:
         try:
-            return self._meaning.constant(tree, self._space.type)
+            return self._meaning.constant(tree, self._meaning.type)
         except NotUnderstood:
             return None
 
@@ -238,13 +250,16 @@ class Reader:
         return self._is_column(left.args[0])
 
     def _match(self, name: str, left: Term, right: Term, truth: bool) -> bool:
-        source = self._text(right)
-        if source is None or not self._is_reached(left):
+        source = self._value(right)
+        if not isinstance(source, str):
             return False
         positive, insensitive = (_MATCHES | _LIKES)[name]
         read = patterns.regular if name in _MATCHES else patterns.like
         pattern = read(source, insensitive=insensitive or bool(self._space.texts and self._space.texts.folded))
         if pattern is None:
+            return False
+        if not self._is_reached(left):
+            self.facts.suggested.append(pattern)
             return False
         (self.facts.matched if positive is truth else self.facts.missed).append(pattern)
         return len(self.facts.matched) <= 1 and positive is truth

@@ -27,18 +27,20 @@ def _near(values: Space, part: Term, meaning: Meaning) -> Iterator[str]:
     line = values.line
     if line is not None:
         try:
-            value = meaning.constant(part, values.type)
+            value = meaning.constant(part, meaning.type)
         except NotUnderstood:
             return
         if isinstance(value, int | Fraction) and not isinstance(value, bool):
             tick = Fraction(value) / line.unit
+            if line.dense and tick.denominator != 1:
+                yield repr(float(value))
             for near in (int(tick), int(tick) - 1, int(tick) + 1):
                 if line.low <= near <= line.high:
                     yield line.show(near)
         return
-    text = part.value if isinstance(part, Const) else None
-    if text is None or values.read is None:
+    if not isinstance(part, Const) or part.value is None or values.read is None:
         return
+    text = part.value
     if values.texts is not None:
         if part.kind == "string":
             yield text

@@ -15,7 +15,8 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from pgcontract.model import Catalog
 from pgcontract.values import numbers, patterns
-from pgcontract.values.space import Extreme, Folded, Label, Moment, Padded, UnknownType
+from pgcontract.values.naming import domains_of, parse_type, qualified
+from pgcontract.values.space import Extreme, Folded, Label, Moment, Padded, Space, UnknownType
 from pgcontract.values.terms import (
     Call,
     Cast,
@@ -31,7 +32,6 @@ from pgcontract.values.terms import (
     Test,
     columns_of,
 )
-from pgcontract.values.types import parse_type, qualified, space
 
 Evaluate: TypeAlias = Callable[[Any], Any]
 
@@ -66,19 +66,19 @@ class Typed:
 class Meaning:
     """Compiles terms over one column of one type."""
 
-    def __init__(self, column: str, type_text: str, catalog: Catalog) -> None:
+    def __init__(self, column: str, type_text: str, catalog: Catalog, spaces: Callable[[str], Space]) -> None:
         self._column = column
         self._catalog = catalog
-        self._type = self.base(type_text)
-        self._readable = space(type_text, catalog).read is not None
+        self._spaces = spaces
+        self.type = self.base(type_text)
 
     def base(self, type_text: str) -> str:
         """A domain's own type, and what else is only another name."""
         found = parse_type(type_text)
+        domains = domains_of(found.base, self._catalog)
+        if domains:
+            return self.base(domains[-1].type + "[]" * found.array)
         name = qualified(found.base)
-        for domain in self._catalog.domains if name is not None else ():
-            if domain.name == name:
-                return self.base(domain.type + "[]" * found.array)
         if name is not None and name.name == "citext":
             return "citext" + "[]" * found.array
         return type_text
@@ -96,7 +96,7 @@ class Meaning:
         """Raises NotUnderstood."""
         match tree:
             case Col():
-                return Typed(self._type, lambda v: v)
+                return Typed(self.type, lambda v: v)
             case Const(value=value, kind=kind):
                 return self._constant(value, kind)
             case Cast(arg=arg, type=wanted):
@@ -140,9 +140,10 @@ class Meaning:
             case "number":
                 assert value is not None
                 number = numbers.read_number(value)
-                whole = number.denominator == 1 and not set(value) & set(".eE")
-                if whole:
-                    return Typed("integer" if abs(number) < 2**31 else "bigint", lambda _: number, constant=True)
+                if not set(value) & set(".eE"):
+                    whole = int(number)
+                    name = "integer" if abs(whole) < 2**31 else "bigint" if abs(whole) < 2**63 else "numeric"
+                    return Typed(name, lambda _: whole, constant=True)
                 return Typed("numeric", lambda _: number, constant=True)
             case "boolean":
                 return Typed("boolean", lambda _: value == "true", constant=True)
@@ -209,7 +210,7 @@ class Meaning:
         if literal is None:
             return Typed(wanted, lambda _: None, constant=True)
         try:
-            read = space(wanted, self._catalog).read
+            read = self._spaces(wanted).read
             if read is None:
                 raise NotUnderstood
             value = read(literal)
@@ -256,7 +257,7 @@ class Meaning:
         return self.compile(tree)
 
     def _element_of_column(self) -> str:
-        return "text" if _family(self._type) in TEXTS else _without_modifier(self._type)
+        return "text" if _family(self.type) in TEXTS else _without_modifier(self.type)
 
     @staticmethod
     def _prefix(name: str, arg: Typed) -> Typed:
@@ -264,7 +265,9 @@ class Meaning:
             raise NotUnderstood
         if name == "+":
             return arg
-        return Typed(_without_modifier(arg.type), _strict(_negated, arg.evaluate), arg.constant)
+        result = _without_modifier(arg.type)
+        limit = _LIMITS.get(result)
+        return Typed(result, _strict(lambda v: _within(_negated(v), limit), arg.evaluate), arg.constant)
 
     def _binary(self, name: str, one: Typed, other: Typed) -> Typed:
         left, right = self._same_type(one, other)
@@ -281,6 +284,9 @@ class Meaning:
         return Typed(result, evaluate, left.constant and right.constant)
 
     def _operator(self, name: str, left: Typed, right: Typed) -> Callable[[Any, Any], Any]:
+        if "." in name and "citext" in {_family(left.type), _family(right.type)}:
+            # the extension's own operators, which are qualified wherever it lives
+            name = name.rpartition(".")[2]
         if name in _COMPARE:
             return _comparison(name, left.type, right.type)
         if name in _MATCH:
@@ -325,8 +331,13 @@ class Meaning:
         if name in {"num_nulls", "num_nonnulls"}:
             null = name == "num_nulls"
             return Typed("integer", lambda v: sum((a.evaluate(v) is None) is null for a in args))
-        if name == "similar_to_escape" and len(args) == 1:
-            raise NotUnderstood
+        if name in {"similar_to_escape", "like_escape"}:
+            return self._pattern_text(name, args)
+        if name == "nullif" and len(args) == 2:
+            left, right = self._same_type(*args)
+            equal = self._operator("=", left, right)
+            a, b = left.evaluate, right.evaluate
+            return Typed(left.type, lambda v: None if _both_equal(a(v), b(v), equal) else a(v))
         found = _FUNCTIONS.get((name, len(args)))
         if found is None:
             raise NotUnderstood
@@ -344,6 +355,16 @@ class Meaning:
 
         return Typed(result or prepared[0].type, evaluate, all(a.constant for a in prepared))
 
+    @staticmethod
+    def _pattern_text(name: str, args: Sequence[Typed]) -> Typed:
+        if not all(a.constant for a in args):
+            raise NotUnderstood
+        texts = [str(a.evaluate(None)) for a in args]
+        found = patterns.similar(*texts) if name == "similar_to_escape" else patterns.like_escaped(*texts)
+        if found is None:
+            raise NotUnderstood
+        return Typed("text", lambda _: found, constant=True)
+
     def _coalesce(self, args: Sequence[Typed]) -> Typed:
         known = next((a.type for a in args if a.type != UNKNOWN), "text")
         cast = [self._cast(a, known) if a.type == UNKNOWN else a for a in args]
@@ -353,6 +374,10 @@ class Meaning:
 
 def _doubt() -> NoReturn:
     raise Doubt
+
+
+def _both_equal(a: Any, b: Any, equal: Callable[[Any, Any], bool]) -> bool:
+    return a is not None and b is not None and equal(a, b)
 
 
 def _strict(function: Callable[[Any], Any], inner: Evaluate) -> Evaluate:
@@ -462,7 +487,7 @@ def _containment(name: str, equal: Callable[[Any, Any], bool]) -> Callable[[Any,
 def _arithmetic_type(left: str, right: str) -> str:
     families = {_family(left), _family(right)}
     if families <= INTEGERS:
-        return "bigint" if "bigint" in families else "integer"
+        return "bigint" if "bigint" in families else "smallint" if families == {"smallint"} else "integer"
     return "numeric"
 
 
@@ -471,6 +496,7 @@ def _arithmetic(name: str, left: str, right: str) -> Callable[[Any, Any], Any]:
     if not families <= INTEGERS | {"numeric"}:
         raise NotUnderstood
     whole = families <= INTEGERS
+    limit = _LIMITS.get(_arithmetic_type(left, right))
 
     def calculate(a: Any, b: Any) -> Any:
         if isinstance(a, Extreme) or isinstance(b, Extreme) or (name in "/%" and b == 0):
@@ -488,11 +514,17 @@ def _arithmetic(name: str, left: str, right: str) -> Callable[[Any, Any], Any]:
                 if not whole:
                     _doubt()  # numeric division rounds to a scale of its own
                 found = _truncated(Fraction(a) / b)
-        if whole and abs(found) >= 2**31:
-            _doubt()  # it may be out of its type's range
-        return found
+        return _within(found, limit)
 
     return calculate
+
+
+_LIMITS: Final = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+
+
+def _within(value: Any, limit: int | None) -> Any:
+    """What is out of its type's range is an error, which no condition survives."""
+    return value if limit is None or -limit <= value < limit else _doubt()
 
 
 def _truncated(value: Fraction) -> int:
@@ -556,9 +588,7 @@ def _to_text(target: str, modifiers: tuple[int, ...]) -> Callable[[Any], Any]:
 def _as_padded(value: Any) -> Any:
     if isinstance(value, Padded):
         return value
-    found = Padded(str(value).rstrip(" "))
-    found.width = len(value)
-    return found
+    return Padded.of(str(value), len(value))
 
 
 def _to_number(source: str, target: str, modifiers: tuple[int, ...]) -> Callable[[Any], Any]:
@@ -575,6 +605,8 @@ def _to_number(source: str, target: str, modifiers: tuple[int, ...]) -> Callable
         return lambda v: numbers.rounded(Fraction(v), scale) if not isinstance(v, Extreme) else v
     if target == "double precision" and source != "money":
         return _as_float
+    if target == "money" and source not in FLOATS:
+        return lambda v: _doubt() if isinstance(v, Extreme) else numbers.rounded(Fraction(v), 2)
     if target == source and not modifiers:
         return _same
     raise NotUnderstood
@@ -585,7 +617,7 @@ def _is(*families: str) -> Callable[[str], bool]:
 
 
 _TEXT: Final = _is("text", "character varying", "citext", "name")
-_ANY_TEXT: Final = _is(*TEXTS)
+_BYTES: Final = _is("text", "character varying", "citext", "name", "bytea")
 _INTEGER: Final = _is("smallint", "integer")
 _NUMBER: Final = _is("smallint", "integer", "bigint", "numeric")
 
@@ -657,6 +689,8 @@ def _finite(value: Any) -> bool:
 
 
 def _absolute(value: Any) -> Any:
+    if isinstance(value, int) and value in {-(2**15), -(2**31), -(2**63)}:
+        _doubt()  # it may be the least of its type, of which there is no opposite
     return value if isinstance(value, Extreme) and value.rank > 0 else _negated(value) if value < 0 else value
 
 
@@ -678,8 +712,8 @@ _NOT_STRICT: Final = frozenset({"array_position"})
 _Kinds: TypeAlias = tuple[Callable[[str], bool], ...]
 # by name and number of arguments: what they accept, the type of the result (None: the first argument's), the function
 _FUNCTIONS: Final[dict[tuple[str, int], tuple[_Kinds, str | None, Callable[..., Any]]]] = {
-    **{(n, 1): ((_ANY_TEXT,), "integer", len) for n in ("char_length", "character_length", "length")},
-    ("octet_length", 1): ((_TEXT,), "integer", lambda t: len(t.encode())),
+    **{(n, 1): ((_is(*TEXTS, "bytea"),), "integer", len) for n in ("char_length", "character_length", "length")},
+    ("octet_length", 1): ((_BYTES,), "integer", lambda t: len(t if isinstance(t, bytes) else t.encode())),
     ("bit_length", 1): ((_TEXT,), "integer", lambda t: 8 * len(t.encode())),
     ("lower", 1): ((_TEXT,), "text", _cased(str.lower)),
     ("upper", 1): ((_TEXT,), "text", _cased(str.upper)),

@@ -78,9 +78,10 @@ def read_number(literal: str) -> Any:
     if found is not None:
         return found
     try:
-        return Fraction(Decimal(literal.strip()))
+        number = Fraction(Decimal(literal.strip()))
     except InvalidOperation as error:
         raise ValueError(literal) from error
+    return number
 
 
 def rounded(value: Any, scale: int) -> Any:
@@ -236,13 +237,13 @@ def floating(name: str) -> Space:
         ),
         read=(lambda s: _single(read_number(s))) if width == 32 else (lambda s: _double(read_number(s))),
         line=Line(
-            -(2**53 if width == 64 else 2**24) * 2,
-            (2**53 if width == 64 else 2**24) * 2,
-            Fraction(1, 2),
-            lambda t: decimal_text(t * 5, 1),
+            -(10**15),
+            10**15,
+            Fraction(1, 1000),
+            lambda t: decimal_text(t, 3),
             dense=True,
             specials=("NaN", "Infinity", "-Infinity"),
-            steps=(2, 1),
+            steps=(1000, 100, 1),
         ),
     )
 

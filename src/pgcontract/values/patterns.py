@@ -200,6 +200,44 @@ def like(source: str, *, insensitive: bool = False, escape: str = "\\") -> Patte
     return Pattern(source, Sequence((*parts, Zero(r"\Z"))), insensitive)
 
 
+def similar(source: str, escape: str = "\\") -> str | None:
+    """Turn a SIMILAR TO pattern into a regular expression, as PostgreSQL's similar_to_escape does."""
+    found: list[str] = []
+    in_class = escaped = False
+    for c in source:
+        if escaped:
+            if c == '"' and not in_class:
+                return None
+            found.append("\\" + c)
+            escaped = False
+        elif c == escape:
+            escaped = True
+        elif in_class:
+            found.append("\\\\" if c == "\\" else c)
+            in_class = c != "]"
+        else:
+            in_class = c == "["
+            found.append({"%": ".*", "_": ".", "(": "(?:"}.get(c, "\\" + c if c in "\\.^$" else c))
+    return f"^(?:{''.join(found)})$"
+
+
+def like_escaped(source: str, escape: str) -> str | None:
+    """Turn a LIKE pattern with another escape character into one with a backslash."""
+    if len(escape) > 1:
+        return None
+    found: list[str] = []
+    characters = iter(source)
+    for c in characters:
+        if c == escape:
+            literal = next(characters, None)
+            if literal is None:
+                return None
+            found.append("\\" + literal)
+        else:
+            found.append("\\\\" if c == "\\" else c)
+    return "".join(found)
+
+
 def _one(character: str) -> Chars:
     return Chars(_escaped(character))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, product
 
@@ -14,7 +14,6 @@ from pgcontract.values import arrays, documents, texts
 from pgcontract.values.facts import Facts
 from pgcontract.values.patterns import Pattern, Untranslatable
 from pgcontract.values.space import Line, Space
-from pgcontract.values.terms import Const, Term, walk
 
 _NEAR = 1000
 _LONGEST = 20_000
@@ -35,23 +34,34 @@ class Proposals:
     complete: bool = False
 
 
-def proposals(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
-    """Propose values of a type under facts; ``terms`` are where their constants stand."""
+def proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Proposals:
+    """Propose values of a type under facts; ``hints`` are constants met in the conditions, ``base`` is no domain."""
+    found = _proposals(space, facts, hints, base)
+    suggested = [e for p in facts.suggested for e in (*p.examples, *p.near_misses)]
+    if found.complete or not (suggested or hints):
+        return found
+    return replace(found, candidates=tuple(dict.fromkeys((*found.candidates, *suggested, *hints))))
+
+
+def _proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Proposals:
     if facts.members is not None:
         return _of_members(space, facts.members)
-    if space.type == "boolean" or not _endless(space):
+    if not _endless(space):
         return Proposals(space.boundaries, None, (lambda: iter(space.boundaries),), complete=True)
     if space.line is not None:
         return _on_line(space, space.line, facts)
     if space.texts is not None:
-        return _of_texts(space, facts, terms)
-    if facts.json_kind in documents.JSON_KINDS and space.type in {"json", "jsonb"}:
+        return _of_texts(space, facts, hints)
+    if base == "bytea":
+        return _of_bytes(space, facts)
+    if facts.json_kind in documents.JSON_KINDS:
         candidates, strategy = documents.JSON_KINDS[facts.json_kind]
+        candidates = (*candidates, *_long_documents(facts))
         return Proposals(candidates, strategy, (lambda: _json_fresh(facts.json_kind or "", space),))
-    if space.type.endswith("[]"):
+    if space.elements is not None:
         return _of_arrays(space, facts)
-    others = [partial(_json_fresh, k, space) for k in ("array", "string", "number")] if "json" in space.type else []
-    candidates = (space.simplest, *space.boundaries, *_constants(terms))
+    others = [partial(_json_fresh, k, space) for k in ("array", "string", "number")] if base in {"json", "jsonb"} else []
+    candidates = (space.simplest, *space.boundaries, *(_long_documents(facts) if others else ()))
     return Proposals(candidates, space.strategy, (lambda: _fresh(space), *others))
 
 
@@ -81,13 +91,25 @@ def _of_members(space: Space, members: list[str]) -> Proposals:
     return Proposals(unique, None, (lambda: iter(unique),), complete=space.texts is None)
 
 
-def _constants(terms: Sequence[Term]) -> list[str]:
-    return [
-        part.value
-        for tree in terms
-        for part in walk(tree)
-        if isinstance(part, Const) and part.kind == "string" and part.value is not None
-    ]
+def _long_documents(facts: Facts) -> tuple[str, ...]:
+    lengths = (facts.shortest, *(() if facts.longest is None else (facts.longest,)))
+    return tuple("[" + ", ".join(map(str, range(length))) + "]" for length in lengths if 0 < length < _LONGEST)
+
+
+def _of_bytes(space: Space, facts: Facts) -> Proposals:
+    low = facts.shortest
+    high = facts.longest if facts.longest is not None else low + 40
+    lengths = dict.fromkeys(n for n in (low, high, low + 1, high - 1) if low <= n <= high <= _LONGEST)
+    made = [f"\\x{byte * n}" for n in lengths for byte in ("00", "ff")]
+    strategy = st.binary(min_size=low, max_size=max(low, min(high, low + 40))).map(lambda b: "\\x" + b.hex())
+    bounded = low > 0 or facts.longest is not None
+
+    def fresh() -> Iterator[str]:
+        for n in count():
+            yield "\\x" + n.to_bytes(max((n.bit_length() + 7) // 8, low, 1), "big").hex()
+
+    candidates = (*made, *space.boundaries) if bounded else space.boundaries
+    return Proposals(candidates, strategy if bounded else space.strategy, (fresh,))
 
 
 def _on_line(space: Space, line: Line, facts: Facts) -> Proposals:
@@ -178,6 +200,8 @@ def _of_arrays(space: Space, facts: Facts) -> Proposals:
     element = space.boundaries[1][1:-1]
     elements = facts.elements if facts.elements else [element]
     lengths = [low, *([] if high is None else [high]), low + 1, *([] if high is None else [high + 1])]
+    listed = [arrays.literal(items) for items in facts.lists]
+    listed += [arrays.literal([i]) for items in facts.lists for i in items]
     made = [arrays.literal([elements[n % len(elements)] for n in range(length)]) for length in lengths if length < 2000]
     singles = [arrays.literal([e]) for e in elements]
     with_null = [arrays.literal([None] * max(length, 1)) for length in (low, low + 1)]
@@ -205,11 +229,11 @@ def _of_arrays(space: Space, facts: Facts) -> Proposals:
         for value in _fresh(space.elements) if space.elements is not None else ():
             yield arrays.literal([*([None] * max(low - 1, 1)), value])
 
-    candidates = tuple(dict.fromkeys((*made, *singles, *with_null, *space.boundaries)))
+    candidates = tuple(dict.fromkeys((*made, *singles, *listed, *with_null, *space.boundaries)))
     return Proposals(candidates, strategy, (fresh, with_nulls))
 
 
-def _of_texts(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
+def _of_texts(space: Space, facts: Facts, hints: Sequence[str]) -> Proposals:
     assert space.texts is not None
     limit = space.texts.limit
     low = facts.shortest
@@ -230,10 +254,10 @@ def _of_texts(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
     else:
         made = [fill * max(low, 1)]
     near = [m for p in facts.missed for m in p.near_misses]
-    near += [case(c) for c in _constants(terms) if len(c) <= _LONGEST]
-    near += [
-        f(c) for c in _constants(terms) if len(c) <= _WIDE for f in (str.upper, str.lower, str.swapcase, _more, _less)
-    ]
+    near += [case(c) for c in hints]
+    short = [c for c in hints if 0 < len(c) <= _WIDE]
+    near += [f(c) for c in short for f in (str.upper, str.lower, str.swapcase, _more, _less, _around)]
+    near += [a + b for a in short[:4] for b in short[:4] if a != b]
     strategy = texts.drawn(low, high) if bounded else space.strategy
     if facts.lower or facts.upper:
         strategy = strategy.map(
@@ -269,6 +293,10 @@ def _of_texts(space: Space, facts: Facts, terms: Sequence[Term]) -> Proposals:
 
 def _more(text: str) -> str:
     return text + "a"
+
+
+def _around(text: str) -> str:
+    return "a" + text + "a"
 
 
 def _less(text: str) -> str:

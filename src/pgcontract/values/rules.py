@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from pgcontract.errors import PgContractError
 from pgcontract.model import Catalog
-from pgcontract.model import Domain as DomainType
-from pgcontract.values.expressions import All, Any_, Atom, Condition, Not, parse_check
+from pgcontract.values.expressions import All, AnyOf, Atom, Condition, Not, parse_check
 from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
+from pgcontract.values.naming import domains_of
+from pgcontract.values.space import Space
 from pgcontract.values.terms import Term
-from pgcontract.values.types import qualified
 
 VALUE: Final = "value"
 
@@ -34,34 +34,22 @@ class Rules:
             return False
 
 
-def rules_of(type_text: str, catalog: Catalog) -> Rules:
-    """Collect the rules of a type: none unless it is a domain."""
+def rules_of(type_text: str, catalog: Catalog, spaces: Callable[[str], Space]) -> Rules:
+    """Collect the rules of a type: none unless it is a domain. ``spaces`` finds those of constants' types."""
     terms: list[tuple[Term, bool]] = []
     tests: list[Callable[[Any], bool | None]] = []
     not_null = False
     exact = True
-    for domain in _domains(type_text, catalog):
+    for domain in domains_of(type_text, catalog):
         not_null |= domain.not_null
         for check in domain.checks:
             try:
                 condition = parse_check(check.expression, [VALUE])
                 terms += _certain(condition)
-                tests.append(_test(condition, Meaning(VALUE, domain.type, catalog)))
+                tests.append(_test(condition, Meaning(VALUE, domain.type, catalog, spaces)))
             except (NotUnderstood, PgContractError):
                 exact = False
     return Rules(tuple(terms), tuple(tests), not_null, exact)
-
-
-def _domains(type_text: str, catalog: Catalog) -> list[DomainType]:
-    found: list[DomainType] = []
-    name = qualified(type_text)
-    while name is not None:
-        domain = next((d for d in catalog.domains if d.name == name), None)
-        if domain is None:
-            break
-        found.append(domain)
-        name = qualified(domain.type)
-    return found
 
 
 def _certain(condition: Condition) -> list[tuple[Term, bool]]:
@@ -83,8 +71,8 @@ def _test(condition: Condition, meaning: Meaning) -> Callable[[Any], bool | None
         case Not(part=part):
             inner = meaning.predicate(part.term)
             return lambda v: None if (found := inner(v)) is None else not found
-        case All(parts=parts) | Any_(parts=parts):
-            decisive = isinstance(condition, Any_)
+        case All(parts=parts) | AnyOf(parts=parts):
+            decisive = isinstance(condition, AnyOf)
             tests = [_test(p, meaning) for p in parts]
 
             def join(value: Any) -> bool | None:

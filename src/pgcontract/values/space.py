@@ -59,7 +59,8 @@ class Space:
     ``simplest`` is what a person would write first, ``boundaries`` are the extremes and ``fresh(n)`` the n-th of many
     that PostgreSQL tells apart; None when there are no more. ``strategy`` shrinks towards the simplest.
     ``read`` turns a literal into a Python value that compares as PostgreSQL compares (None where that is not known).
-    ``line``, ``texts`` and ``elements`` say more of ordered values, of texts and of arrays.
+    ``line``, ``texts`` and ``elements`` say more of ordered values, of texts and of arrays; ``nullable`` is
+    False for a domain that is NOT NULL.
     """
 
     type: str
@@ -73,6 +74,7 @@ class Space:
     line: Line | None = None
     texts: Texts | None = None
     elements: Space | None = None
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,13 @@ class Padded(str):
 
     __slots__ = ("width",)
     width: int
+
+    @classmethod
+    def of(cls, text: str, width: int) -> Padded:
+        """Make one of what is stored."""
+        value = cls(text.rstrip(" "))
+        value.width = width
+        return value
 
     @property
     def full(self) -> str:

@@ -13,7 +13,6 @@ from pgcontract import sql
 
 _SPELLED: Final = {
     "bool": "boolean",
-    "bpchar": "character",
     "char": '"char"',
     "float4": "real",
     "float8": "double precision",
@@ -166,6 +165,8 @@ def type_text(node: Any) -> str:
     else:
         name = _SPELLED.get(names[0], names[0]) if len(names) == 1 else ".".join(_quoted(n) for n in names)
     modifiers = [m.a_const.ival.ival for m in node.typmods if m.WhichOneof("node") == "a_const"]
+    if modifiers and name == "bpchar":
+        name = "character"
     if modifiers and name != "interval":
         first, _, rest = name.partition(" ")
         inside = ",".join(map(str, modifiers))

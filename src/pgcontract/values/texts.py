@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -129,11 +130,6 @@ def character(name: str, limit: int) -> Space:
     found = varchar(name, limit)
     short = drawn(0, min(limit, 40)).map(lambda s: s.rstrip(" "))
 
-    def read(literal: str) -> Padded:
-        value = Padded(literal[:limit].rstrip(" "))
-        value.width = limit
-        return value
-
     return Space(
         type=name,
         simplest="a",
@@ -142,9 +138,14 @@ def character(name: str, limit: int) -> Space:
         fresh=found.fresh,
         refused=found.refused,
         drawn_refused=found.drawn_refused,
-        read=read,
+        read=lambda s: Padded.of(s[:limit], limit),
         texts=Texts(limit, padded=True),
     )
+
+
+def blank_padded(name: str) -> Space:
+    """``bpchar``: a text of any length whose spaces at the end do not count."""
+    return replace(text(name), read=lambda s: Padded.of(s, len(s)), texts=Texts(padded=True))
 
 
 def citext(name: str) -> Space:

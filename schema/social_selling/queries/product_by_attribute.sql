@@ -1,0 +1,8 @@
+-- Products with certain attributes.
+-- uses: idx_products_metadata
+-- $1 jsonb: the attributes
+SELECT id, user_id, name, metadata
+FROM products
+WHERE metadata @> $1
+  AND deleted_at IS NULL
+LIMIT 50;
