@@ -7,10 +7,10 @@ from datetime import datetime
 
 import psycopg
 import pytest
-from tests.integration.fix_migrations import SOCIAL_SELLING
 from typer.testing import CliRunner
 
 from pgcontract.cli.migrate import app
+from tests.integration.fix_migrations import SOCIAL_SELLING
 
 TABLES = [
     "analytics_events",

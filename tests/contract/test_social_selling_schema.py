@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.integration.fix_migrations import SOCIAL_SELLING
 
 from pgcontract.catalog import read_catalog
 from pgcontract.migrations import Runner, prepare, seed
 from pgcontract.model import Catalog
 from pgcontract.system import System
+from tests.integration.fix_migrations import SOCIAL_SELLING
 
 SYSTEM = System.load(SOCIAL_SELLING)
 HASH = "$2b$12$" + "a" * 53

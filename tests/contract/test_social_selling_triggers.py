@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+
 from tests.integration.fix_migrations import SOCIAL_SELLING
 
 INVARIANTS = {path.stem: path.read_bytes() for path in sorted((SOCIAL_SELLING / "invariants").glob("*.sql"))}

@@ -31,7 +31,7 @@ SETUP: Final = """
 CATALOG: Final = Catalog(
     enums=(
         Enum(Name("My schema", 'Mood "of" day'), ("ok",)),
-        Enum(Name("public", "job_status"), ("PENDING", "RUNNING", 'it\'s done, "isn\'t it"?')),
+        Enum(Name("public", "job_status"), ("PENDING", "RUNNING", "it's done, \"isn't it\"?")),
     ),
     domains=(
         Domain(Name("public", "code"), "character varying(8)", checks=(Check("c", r"VALUE::text ~ '^[A-Z]{2}-\d+$'"),)),
@@ -54,7 +54,7 @@ class Judge:
         # a percent sign would be a placeholder
         doubled = expression.replace("%", "%%")
         query = (
-            f"SELECT {doubled} FROM (SELECT v::{type_text} AS x, n"  # noqa: S608
+            f"SELECT {doubled} FROM (SELECT v::{type_text} AS x, n"
             " FROM unnest(%s::text[]) WITH ORDINALITY AS u(v, n)) AS t ORDER BY n ASC"
         )
         found = self.connection.execute(query.encode(), [list(values)]).fetchall()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.fix_migrations import SOCIAL_SELLING, Write
 from typer.testing import CliRunner
 
 from pgcontract.cli.migrate import app
 from pgcontract.errors import MigrationError, PgContractError, UsageError
+from tests.integration.fix_migrations import SOCIAL_SELLING, Write
 
 NO_ENVIRONMENT = dict.fromkeys(("DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE"))
 
@@ -70,6 +70,21 @@ def test_the_database_comes_from_the_environment_where_no_dsn_is_given(empty_dat
     with pytest.raises(UsageError) as caught:
         run("up", folder)
     assert "--dsn" in (caught.value.remedy or "")
+
+
+def test_without_a_path_it_is_the_one_configured_system(
+    empty_database: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two, one must be named; of none, too."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"}).parent
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError):
+        run("up", "--dsn", empty_database)
+    (folder / "pyproject.toml").write_text("[tool.pgcontract]\nsystems = ['migrations']\n")
+    assert run("up", "--dsn", empty_database)[-1] == "Total: 1 | Executed: 1 | Pending: 0"
+    (folder / "pyproject.toml").write_text("[tool.pgcontract]\nsystems = ['migrations', '.']\n")
+    with pytest.raises(UsageError, match="One database"):
+        run("status", "--dsn", empty_database)
 
 
 def test_history_that_has_changed_can_be_allowed(empty_database: str, write: Write) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.fix_migrations import Write
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.migrations import Event, MigrationFailed, Runner
+from tests.integration.fix_migrations import Write
 
 TWO = {
     "001-first.sql": "CREATE TABLE first ();\n-- ROLLBACK\nDROP TABLE first;\n",

@@ -41,7 +41,11 @@ def drawn(strategy: SearchStrategy[T], count: int) -> list[T]:
 
     @seed(1)
     @settings(
-        max_examples=count, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
+        max_examples=count,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
     )
     @given(strategy)
     def draw(value: T) -> None:

@@ -56,9 +56,9 @@ def test_two_lines_of_configuration_put_a_schema_under_contract(pytester: pytest
     result.stdout.fnmatch_lines(["pgcontract: db on PostgreSQL *"])
     result.stdout.fnmatch_lines_random(
         [
-            "*db/orders.chk_amount-rejects PASSED*",
-            "*db/size-accepts PASSED*",
-            "*db/orders.fk_customer.on_delete-accepts*",
+            "db/contract.toml::contract?db/orders.chk_amount-rejects? PASSED*",
+            "db/contract.toml::contract?db/size-accepts? PASSED*",
+            "db/contract.toml::contract?db/orders.fk_customer.on_delete-accepts? PASSED*",
         ]
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pgcontract.cli.options import chosen
 from pgcontract.errors import UsageError
 from pgcontract.migrations import Event, Status, runner_of
 from pgcontract.migrations import seed as run_seed
@@ -19,7 +20,14 @@ app = typer.Typer(no_args_is_help=True)
 
 EXIT_PENDING = 1
 
-SystemPath = Annotated[Path, typer.Argument(metavar="PATH", help="A schema system's folder, or one of migrations.")]
+SystemPath = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PATH]",
+        help="A schema system's folder, or one of migrations. Without it: the one system of [tool.pgcontract].",
+        show_default=False,
+    ),
+]
 Dsn = Annotated[
     str | None,
     typer.Option("--dsn", help="The database; else DATABASE_URL or PGHOST, PGDATABASE …", show_default=False),
@@ -33,7 +41,7 @@ AllowOutOfOrder = Annotated[
 
 @app.command()
 def up(
-    path: SystemPath,
+    path: SystemPath = None,
     *,
     dsn: Dsn = None,
     to: Annotated[int | None, typer.Option("--to", metavar="N", help="Stop after this number.")] = None,
@@ -44,7 +52,7 @@ def up(
 ) -> None:
     """Apply the pending migrations."""
     allow = _allowed(edited=allow_edited, missing=allow_missing, out_of_order=allow_out_of_order)
-    runner = runner_of(database(dsn), System.load(path), initialise=init, on_event=_tell)
+    runner = runner_of(database(dsn), _system(path), initialise=init, on_event=_tell)
     result = runner.up(to, allow=allow)
     if not result.done:
         typer.echo("Nothing to apply.")
@@ -53,14 +61,14 @@ def up(
 
 @app.command()
 def down(
-    path: SystemPath,
+    path: SystemPath = None,
     steps: Annotated[int, typer.Argument(metavar="[N]", help="How many to undo.")] = 1,
     *,
     dsn: Dsn = None,
     allow_edited: AllowEdited = False,
 ) -> None:
     """Undo the last migrations."""
-    runner = runner_of(database(dsn), System.load(path), on_event=_tell)
+    runner = runner_of(database(dsn), _system(path), on_event=_tell)
     result = runner.down(steps, allow=_allowed(edited=allow_edited))
     if not result.done:
         typer.echo("Nothing to undo.")
@@ -69,7 +77,7 @@ def down(
 
 @app.command()
 def status(
-    path: SystemPath,
+    path: SystemPath = None,
     *,
     dsn: Dsn = None,
     json_file: Annotated[
@@ -78,7 +86,7 @@ def status(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 where migrations are pending.")] = False,
 ) -> None:
     """Show what has been applied and what has not; changes nothing."""
-    found = runner_of(database(dsn), System.load(path)).status()
+    found = runner_of(database(dsn), _system(path)).status()
     for line in _lines(found):
         typer.echo(line)
     typer.echo(_totals(found.total, found.executed, found.pending))
@@ -89,9 +97,9 @@ def status(
 
 
 @app.command()
-def seed(path: SystemPath, *, dsn: Dsn = None) -> None:
+def seed(path: SystemPath = None, *, dsn: Dsn = None) -> None:
     """Load the system's development data; refused in production."""
-    system = System.load(path)
+    system = _system(path)
     run_seed(database(dsn), system)
     typer.echo(f"Seeded from {system.seed}.")
 
@@ -109,6 +117,17 @@ def database(dsn: str | None) -> str:
         "Which database?",
         remedy="give --dsn postgresql://user@host/database, or set DATABASE_URL or PGHOST and PGDATABASE",
     )
+
+
+def _system(path: Path | None) -> System:
+    paths = chosen(path)
+    if len(paths) != 1:
+        raise UsageError(
+            "Which schema? One database holds one system",
+            seen=", ".join(map(str, paths)),
+            remedy="give its PATH",
+        )
+    return System.load(paths[0])
 
 
 def _allowed(*, edited: bool, missing: bool = False, out_of_order: bool = False) -> list[Override]:

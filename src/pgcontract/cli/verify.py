@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,8 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
 
     console = options.console()
     system = System.load(path)
-    with ephemeral(system, choice) as stage, _progress(quiet=quiet) as progress:
+    progress = _progress(quiet=quiet)
+    with ephemeral(system, choice) as stage, ExitStack() as stack:
         if system.contract.exists():
             contract = read(system.contract)
         else:
@@ -68,8 +70,9 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
         task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
 
         def started(count: int, drift: Sequence[Difference]) -> None:
+            terminal.show_drift(console, drift)
             progress.update(task, total=count)
-            terminal.show_drift(progress.console, drift)
+            stack.enter_context(progress)
 
         result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:

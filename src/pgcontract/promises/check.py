@@ -62,6 +62,9 @@ class TableCheck:
                     (world.insert(row, show=sorted(frozen.columns)),), guard=self._guard(world, row, "passes")
                 )
                 always.setdefault(repr(row), change)
+        for row in self._drifted(world, frozen, "passes"):
+            change = Change((world.insert(row, show=sorted(frozen.columns)),), guard=self._guard(world, row, "passes"))
+            always.setdefault(repr(row), change)
         if not always:
             return Cases(world=world, missing="no row was found that satisfies the CHECK")
         drawn = [
@@ -90,6 +93,8 @@ class TableCheck:
                 always.setdefault(repr(row), self._violation(world, row))
             if not alone:
                 redundant.append(atom.text)
+        for row in self._drifted(world, frozen, False):
+            always.setdefault(repr(row), self._violation(world, row))
         if not always:
             return Cases(world=world, missing="no row was found that breaks this CHECK and no other")
         notes = tuple(f"redundant: the rest implies {text}" for text in redundant)
@@ -107,7 +112,7 @@ class TableCheck:
     def _world(self, worlds: Worlds) -> tuple[World, Clause]:
         table = worlds.shape(self.table).table
         frozen = clause(self.check.expression, table)
-        needed = frozenset(fk.name for fk in table.foreign_keys if frozen.columns & set(fk.columns))
+        needed = frozenset(fk for fk in table.foreign_keys if frozen.columns & set(fk.columns))
         return worlds.world(self.table, needed), frozen
 
     def _others(self, world: World) -> list[Clause]:
@@ -153,6 +158,20 @@ class TableCheck:
             found = shape.find(row, way_clauses, fixed=frozenset(columns), without=[self.check.name])
             if found is not None:
                 yield found
+
+    def _drifted(self, world: World, frozen: Clause, want: bool | str) -> Iterator[dict[str, Value]]:
+        """Rows that the frozen CHECK and a live one of its name see differently, where the two differ.
+
+        A value that somebody added to an IN list is nothing that anybody would draw: the live CHECK tells it.
+        """
+        live = world.shape.clauses.get(self.check.name)
+        if live is None or live.expression == frozen.expression:
+            return
+        seen = live.wanting(False if want == "passes" else "passes")
+        for way in branches(live.condition, seen.side):
+            rows = list(islice(self._rows(world, live, way, strict=want == "passes"), MOST_ROWS))
+            kept = world.shape.holds([*self._others(world), frozen.wanting(want), seen], rows)
+            yield from islice((r for r, holds in zip(rows, kept, strict=True) if holds), MOST_SHOWN)
 
     def _drawn(
         self, world: World, frozen: Clause, way: Iterable[Literal], *, strict: bool

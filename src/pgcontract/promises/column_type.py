@@ -78,9 +78,7 @@ class ColumnType:
 
     def _world(self, worlds: Worlds) -> World:
         table = worlds.shape(self.table).table
-        return worlds.world(
-            self.table, frozenset(fk.name for fk in table.foreign_keys if self.column.name in fk.columns)
-        )
+        return worlds.world(self.table, frozenset(fk for fk in table.foreign_keys if self.column.name in fk.columns))
 
     def _stored(self, world: World, row: dict[str, Value]) -> Change:
         name = self.column.name

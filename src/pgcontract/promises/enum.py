@@ -55,9 +55,16 @@ class Labels:
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Neighbours of labels, empty text, and drawn text."""
-        del worlds
         labels = set(self.enum.labels)
-        near = ["", *(f"{a}x" for a in labels), *(a[:-1] for a in labels), *(a.swapcase() for a in labels)]
+        # a label that somebody added is nothing that anybody would draw: the live type tells it
+        live = (e.labels for e in worlds.catalog.enums if e.name == self.enum.name)
+        near = [
+            "",
+            *(label for found in live for label in found),
+            *(f"{a}x" for a in labels),
+            *(a[:-1] for a in labels),
+            *(a.swapcase() for a in labels),
+        ]
         always = [self._violation(text) for text in sorted(set(near) - labels)]
         texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
         return Cases(tuple(always), texts.filter(lambda t: t not in labels).map(self._violation))

@@ -48,7 +48,7 @@ class Reference:
 
     def accepts(self, worlds: Worlds) -> Cases:
         """Either twin's parent; NULL in each nullable column (in all of them at once, for MATCH FULL)."""
-        world = worlds.world(self.table, frozenset([self.foreign_key.name]))
+        world = worlds.world(self.table, frozenset([self.foreign_key]))
         rows = [{**world.base, **parent} for parent in self._parents(world)]
         rows += self._with_nulls(world)
         good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
@@ -59,7 +59,7 @@ class Reference:
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Keys that no parent has, while every other foreign key of the table is satisfied."""
-        world = worlds.world(self.table, frozenset([self.foreign_key.name]))
+        world = worlds.world(self.table, frozenset([self.foreign_key]))
         rows = list(islice(self._orphans(world), 200))
         good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
         if not good:

@@ -134,10 +134,7 @@ class ReferentialAction:
     def _scene(self, worlds: Worlds) -> Scene | str:
         """Two parents, each with its child; a reason where there is no such thing."""
         fk = self.foreign_key
-        live = worlds.shape(self.table).table
-        if all(f.name != fk.name for f in live.foreign_keys):
-            return "the foreign key is gone, and with it the parents of a row under test"
-        world = worlds.world(self.table, frozenset([fk.name]))
+        world = worlds.world(self.table, frozenset([fk]))
         rows = [Present(p.table, p.values) for p in world.placed]
         children: list[Statement] = []
         parents: list[Present] = []
@@ -151,12 +148,13 @@ class ReferentialAction:
             parents.append(parent)
             children.append(world.insert(child, show=fk.columns))
             rows.append(Present(self.table, child))
-        keys = {t.name: [self._frozen(t.name, f) for f in t.foreign_keys] for t in worlds.catalog.tables}
+        # live foreign keys make the model, but for this one, which is as it was frozen
+        keys = {
+            t.name: [f for f in t.foreign_keys if (t.name, f.name) != (self.table, fk.name)]
+            for t in worlds.catalog.tables
+        }
+        keys[self.table].append(fk)
         return Scene(self, worlds, world, tuple(children), tuple(rows), parents[0], parents[1], keys)
-
-    def _frozen(self, table: Name, live: ForeignKey) -> ForeignKey:
-        """Live foreign keys make the model, but for this one, which is as it was frozen."""
-        return self.foreign_key if (table, live.name) == (self.table, self.foreign_key.name) else live
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ class Unique:
         table = worlds.shape(self.table).table
         inside = clause(self.predicate, table, want=True) if self.predicate else None
         columns = set(index_columns(table, (k.column or k.expression for k in self.keys)))
-        needed = frozenset(fk.name for fk in table.foreign_keys if columns & set(fk.columns))
+        needed = frozenset(fk for fk in table.foreign_keys if columns & set(fk.columns))
         world = worlds.world(self.table, needed)
         return world, inside
 

@@ -112,7 +112,7 @@ class Worlds:
     oracle: Oracle
     offset: int = 0
     _shapes: dict[Name, Shape] = field(default_factory=dict)
-    _worlds: dict[tuple[Name, frozenset[str]], World | Unbuildable] = field(default_factory=dict)
+    _worlds: dict[tuple[Name, frozenset[ForeignKey]], World | Unbuildable] = field(default_factory=dict)
 
     def shape(self, name: Name) -> Shape:
         """What is known of a table's rows.
@@ -130,8 +130,8 @@ class Worlds:
             self._shapes[name] = shape
         return self._shapes[name]
 
-    def world(self, name: Name, foreign_keys: frozenset[str] = frozenset()) -> World:
-        """The world of a table's rows; ``foreign_keys`` names nullable ones whose parents must exist, too.
+    def world(self, name: Name, foreign_keys: frozenset[ForeignKey] = frozenset()) -> World:
+        """The world of a table's rows; by ``foreign_keys`` parents must exist, too, be they nullable or gone.
 
         Raises Unbuildable with the reason.
         """
@@ -146,7 +146,7 @@ class Worlds:
             raise found
         return found
 
-    def _plan(self, name: Name, foreign_keys: frozenset[str]) -> World:
+    def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> World:
         for attempt in range(ATTEMPTS):
             world = self._draft(name, foreign_keys)
             refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
@@ -159,9 +159,10 @@ class Worlds:
             self.offset += len(TWINS)
         raise AssertionError(name)
 
-    def _draft(self, name: Name, foreign_keys: frozenset[str]) -> World:
+    def _draft(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> World:
         shape = self.shape(name)
-        wanted = [fk for fk in shape.table.foreign_keys if fk.name in foreign_keys or self._required(shape.table, fk)]
+        required = {fk.name: fk for fk in shape.table.foreign_keys if self._required(shape.table, fk)}
+        wanted = list((required | {fk.name: fk for fk in foreign_keys}).values())
         ancestors: dict[Name, None] = {}
         for fk in wanted:
             if fk.references != name:

@@ -112,7 +112,7 @@ def tsvector(name: str) -> Space:
         simplest="'a'",
         boundaries=("'a'", "", "'a':1A", "'a' 'b'", "'it''s'", "'a':1,16383", f"'{BEYOND_BMP}'"),
         strategy=lexemes.map(lambda ls: " ".join(map(_quoted, ls))),
-        fresh=_each(lambda w: _quoted(w)),
+        fresh=_each(_quoted),
         refused=(
             Refused("'a", SYNTAX, "not closed"),
             Refused("a:-", SYNTAX, "no position"),
@@ -130,7 +130,7 @@ def tsquery(name: str) -> Space:
         simplest="'a'",
         boundaries=("'a'", "", "'a' & 'b'", "'a' | !'b'", "'a' <-> 'b'", "'a':*"),
         strategy=joined.map(lambda t: t[1].join(map(_quoted, t[0]))),
-        fresh=_each(lambda w: _quoted(w)),
+        fresh=_each(_quoted),
         refused=(Refused("a &", SYNTAX, "an operand is missing"), Refused("a b", SYNTAX, "an operator is missing")),
     )
 

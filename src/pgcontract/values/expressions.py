@@ -136,12 +136,10 @@ def _evaluate(condition: Condition, known: dict[Atom, bool]) -> bool | None:
         case Not(part=part):
             truth = known.get(part)
             return None if truth is None else not truth
-        case All(parts=parts):
+        case All(parts=parts) | AnyOf(parts=parts):
+            decisive = isinstance(condition, AnyOf)
             truths = [_evaluate(p, known) for p in parts]
-            return False if False in truths else None if None in truths else True
-        case AnyOf(parts=parts):
-            truths = [_evaluate(p, known) for p in parts]
-            return True if True in truths else None if None in truths else False
+            return decisive if decisive in truths else None if None in truths else not decisive
 
 
 def _leaves(condition: Condition) -> Iterator[tuple[Atom, bool]]:
@@ -151,8 +149,8 @@ def _leaves(condition: Condition) -> Iterator[tuple[Atom, bool]]:
         case Not(part=part):
             yield part, False
         case All(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from _leaves(part)
+            for inner in parts:
+                yield from _leaves(inner)
 
 
 def _ways(condition: Condition, truth: bool, limit: int) -> Iterator[Conjunction]:
@@ -165,8 +163,8 @@ def _ways(condition: Condition, truth: bool, limit: int) -> Iterator[Conjunction
             if isinstance(condition, All) is truth:
                 yield from _product([branches(p, truth, limit) for p in parts])
             else:
-                for part in parts:
-                    yield from _ways(part, truth, limit)
+                for inner in parts:
+                    yield from _ways(inner, truth, limit)
 
 
 def _product(choices: list[tuple[Conjunction, ...]]) -> Iterator[Conjunction]:
@@ -277,7 +275,7 @@ class _Builder:
         sides = (expr.lexpr, expr.rexpr)
         if operator not in {"=", "<>"} or not any(_is_condition(s) for s in sides):
             return None
-        if any(s.WhichOneof("node") not in {"column_ref"} and not _is_condition(s) for s in sides):
+        if any(s.WhichOneof("node") != "column_ref" and not _is_condition(s) for s in sides):
             return None
         left, right = sides
         same = truth is (operator == "=")
@@ -286,7 +284,7 @@ class _Builder:
         return AnyOf((both, neither))
 
     def _case(self, expr: Any, truth: bool) -> Condition:
-        """One way for each WHEN: it is the first that holds. A WHEN that is NULL counts as false; that way is left out."""
+        """One way for each WHEN, the first that holds. A WHEN that is NULL counts as false: that way is left out."""
         ways: list[Condition] = []
         earlier: list[Condition] = []
         for when in expr.args:
@@ -315,7 +313,7 @@ class _Builder:
 
 
 def opposite(tree: Term) -> Term | None:
-    """Return the term that is true exactly where this one is false, and NULL where it is NULL; None if there is none."""
+    """Return the term that is true exactly where this one is false, and NULL where it is NULL; None if unknown."""
     match tree:
         case Op(name=name, left=left, right=right) if name in _OPPOSITES and left is not None:
             return Op(_OPPOSITES[name], left, right)

@@ -71,27 +71,36 @@ def _built_in(text: str, found: TypeText) -> Space | None:
     precision = 6 if first is None else first
     if base in _PLAIN and not modifiers:
         return _PLAIN[base](text)
-    match base:
-        case "numeric":
-            return numbers.numeric(text, modifiers)
-        case "character varying":
-            return texts.text(text) if first is None else texts.varchar(text, first)
-        case "character" | "bpchar":
-            unlimited = first is None and base == "bpchar"
-            return texts.blank_padded(text) if unlimited else texts.character(text, first or 1)
-        case "bit":
-            return texts.bits(text, first or 1, varying=False)
-        case "bit varying":
-            return texts.bits(text, first, varying=True)
-        case "timestamp without time zone" | "timestamp with time zone":
-            return times.timestamp(text, precision, zoned="with time" in base)
-        case "time without time zone":
-            return times.time(text, precision)
-        case "time with time zone":
-            return times.zoned_time(text, precision)
+    if base == "numeric":
+        return numbers.numeric(text, modifiers)
     if base.startswith("interval"):
         return times.interval(text, precision, base.removeprefix("interval").strip())
-    return _built_in_range(text, base)
+    if base.startswith("time"):
+        return _of_time(text, base, precision)
+    return _of_length(text, base, first) or _built_in_range(text, base)
+
+
+def _of_length(text: str, base: str, limit: int | None) -> Space | None:
+    match base:
+        case "character varying":
+            return texts.text(text) if limit is None else texts.varchar(text, limit)
+        case "bpchar" if limit is None:
+            return texts.blank_padded(text)
+        case "character" | "bpchar":
+            return texts.character(text, limit or 1)
+        case "bit":
+            return texts.bits(text, limit or 1, varying=False)
+        case "bit varying":
+            return texts.bits(text, limit, varying=True)
+        case _:
+            return None
+
+
+def _of_time(text: str, base: str, precision: int) -> Space | None:
+    zoned = base.endswith("with time zone")
+    if base.startswith("timestamp"):
+        return times.timestamp(text, precision, zoned=zoned)
+    return times.zoned_time(text, precision) if zoned else times.time(text, precision)
 
 
 def _built_in_range(text: str, base: str) -> Space | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from typing import Any
 
 from pgcontract.values.meaning import Meaning, NotUnderstood
-from pgcontract.values.space import Space
+from pgcontract.values.space import Line, Space
 from pgcontract.values.terms import Cast, Const, Term, columns_of, walk
 
 _MOST = 40
@@ -23,33 +24,36 @@ def hints_of(values: Space, terms: Iterable[Term], meaning: Meaning) -> tuple[st
     return tuple(found)[:_MOST]
 
 
-def _near(values: Space, part: Term, meaning: Meaning) -> Iterator[str]:
-    line = values.line
-    if line is not None:
-        try:
-            value = meaning.constant(part, meaning.type)
-        except NotUnderstood:
-            return
-        if isinstance(value, int | Fraction) and not isinstance(value, bool):
-            tick = Fraction(value) / line.unit
-            if line.dense and tick.denominator != 1:
-                yield repr(float(value))
-            for near in (int(tick), int(tick) - 1, int(tick) + 1):
-                if line.low <= near <= line.high:
-                    yield line.show(near)
-        return
-    if not isinstance(part, Const) or part.value is None or values.read is None:
-        return
-    text = part.value
-    if values.texts is not None:
-        if part.kind == "string":
-            yield text
-        elif text.isdigit() and int(text) <= _LONGEST:
-            # it may be a length
-            yield from ("a" * (int(text) + more) for more in (0, 1, -1) if int(text) + more >= 0)
-        return
+def _near(values: Space, part: Const | Cast, meaning: Meaning) -> Iterator[str]:
+    if values.line is not None:
+        yield from _on_line(values.line, part, meaning)
+    elif isinstance(part, Const) and part.value is not None and values.read is not None:
+        yield from _texts(part.value, part.kind) if values.texts is not None else _readable(values.read, part.value)
+
+
+def _on_line(line: Line, part: Const | Cast, meaning: Meaning) -> Iterator[str]:
     try:
-        values.read(text)
-    except (ValueError, KeyError, IndexError, ArithmeticError):
+        value = meaning.constant(part, meaning.type)
+    except NotUnderstood:
+        return
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        tick = Fraction(value) / line.unit
+        if line.dense and tick.denominator != 1:
+            yield repr(float(value))
+        yield from (line.show(int(tick) + n) for n in (0, -1, 1) if line.low <= int(tick) + n <= line.high)
+
+
+def _texts(text: str, kind: str) -> Iterator[str]:
+    if kind == "string":
+        yield text
+    elif text.isdigit() and int(text) <= _LONGEST:
+        # it may be a length
+        yield from ("a" * (int(text) + n) for n in (0, 1, -1) if int(text) + n >= 0)
+
+
+def _readable(read: Callable[[str], Any], text: str) -> Iterator[str]:
+    try:
+        read(text)
+    except (ValueError, KeyError, IndexError, ArithmeticError, RecursionError):
         return
     yield text

@@ -55,3 +55,13 @@ def domains_of(text: str, catalog: Catalog) -> tuple[DomainType, ...]:
         found.append(domain)
         name = qualified(domain.type)
     return tuple(found)
+
+
+def family(type_text: str) -> str:
+    return type_text if type_text.endswith("[]") else parse_type(type_text).base
+
+
+def without_modifier(type_text: str) -> str:
+    found = parse_type(type_text)
+    base = "bpchar" if found.base == "character" else found.base
+    return base + "[]" * found.array

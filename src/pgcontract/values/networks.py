@@ -16,7 +16,8 @@ OUT_OF_RANGE: Final = "22003"
 _MOST: Final = 2**128 - 1
 
 
-def _uuid_text(n: int) -> str:
+def uuid_text(n: int) -> str:
+    """Write 128 bits as PostgreSQL prints a uuid."""
     digits = f"{n:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
@@ -25,18 +26,18 @@ def uuid(name: str) -> Space:
     """128 bits."""
     return Space(
         type=name,
-        simplest=_uuid_text(0),
-        boundaries=(_uuid_text(0), _uuid_text(1), _uuid_text(_MOST), "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"),
-        strategy=st.integers(0, _MOST).map(_uuid_text),
-        fresh=lambda n: _uuid_text(n + 1) if n < _MOST else None,
+        simplest=uuid_text(0),
+        boundaries=(uuid_text(0), uuid_text(1), uuid_text(_MOST), "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"),
+        strategy=st.integers(0, _MOST).map(uuid_text),
+        fresh=lambda n: uuid_text(n + 1) if n < _MOST else None,
         refused=(
             Refused("", BAD_LITERAL, "an empty text is no uuid"),
-            Refused(_uuid_text(0)[:-1], BAD_LITERAL, "a digit too few"),
-            Refused(_uuid_text(0) + "0", BAD_LITERAL, "a digit too many"),
-            Refused("g" + _uuid_text(0)[1:], BAD_LITERAL, "no hexadecimal digit"),
+            Refused(uuid_text(0)[:-1], BAD_LITERAL, "a digit too few"),
+            Refused(uuid_text(0) + "0", BAD_LITERAL, "a digit too many"),
+            Refused("g" + uuid_text(0)[1:], BAD_LITERAL, "no hexadecimal digit"),
         ),
         read=lambda s: uuids.UUID(s).int,
-        line=Line(0, _MOST, Fraction(1), _uuid_text),
+        line=Line(0, _MOST, Fraction(1), uuid_text),
     )
 
 

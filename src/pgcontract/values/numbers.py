@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
 
@@ -98,7 +98,10 @@ def numeric(name: str, modifiers: tuple[int, ...]) -> Space:
         return _unlimited(name)
     precision, scale = modifiers[0], modifiers[1] if len(modifiers) > 1 else 0
     most = 10**precision - 1
-    show = lambda t: decimal_text(t, scale)  # noqa: E731 - a closure over the scale
+
+    def show(ticks: int) -> str:
+        return decimal_text(ticks, scale)
+
     one = 10**scale if 0 <= scale < precision else 1
     # half a tick more is rounded to a number that has a digit too many; a little less is rounded down to the greatest
     beyond = decimal_text(most * 10 + 5, scale + 1)
@@ -151,10 +154,7 @@ def _fresh_numeric(n: int, one: int, most: int, scale: int) -> str | None:
 
 def _unlimited(name: str) -> Space:
     most = 10**30
-    show = lambda t: decimal_text(t, _SCALE)  # noqa: E731 - read as a function of the line
-    with localcontext() as context:
-        context.prec = 40
-        tiny = "0." + "0" * 30 + "1"
+    tiny = "0." + "0" * 30 + "1"
     drawn = st.one_of(
         st.integers(-(10**6), 10**6).map(str),
         st.integers(-(10**12), 10**12).map(lambda t: decimal_text(t, 4)),
@@ -190,7 +190,7 @@ def _unlimited(name: str) -> Space:
             -most,
             most,
             Fraction(1, 10**_SCALE),
-            show,
+            lambda ticks: decimal_text(ticks, _SCALE),
             dense=True,
             specials=("NaN", "Infinity", "-Infinity"),
             steps=(10**_SCALE, 10 ** (_SCALE - 1), 1),
@@ -200,7 +200,7 @@ def _unlimited(name: str) -> Space:
 
 def floating(name: str) -> Space:
     """``real`` and ``double precision``."""
-    width = 32 if name == "real" else 64
+    width: Literal[32, 64] = 32 if name == "real" else 64
     most, least, tiny, beyond, below = (
         ("3.4028235e+38", "1e-45", "1.1754944e-38", "1e39", "1e-60")
         if width == 32
@@ -266,7 +266,10 @@ def _single(value: Any) -> Any:
 def money(name: str) -> Space:
     """Sixty-four bits of cents."""
     low, high = -(2**63), 2**63 - 1
-    show = lambda t: decimal_text(t, 2)  # noqa: E731 - read as a function of the line
+
+    def show(cents: int) -> str:
+        return decimal_text(cents, 2)
+
     return Space(
         type=name,
         simplest="0",

@@ -12,12 +12,14 @@ from hypothesis.strategies import SearchStrategy
 
 from pgcontract.values import arrays, documents, texts
 from pgcontract.values.facts import Facts
-from pgcontract.values.patterns import Pattern, Untranslatable
+from pgcontract.values.patterns import Pattern
+from pgcontract.values.regexes import Untranslatable
 from pgcontract.values.space import Line, Space
 
 _NEAR = 1000
 _LONGEST = 20_000
 _WIDE = 255
+_LONG_ARRAY = 2000
 _SCRIPTS = ("é", "中", texts.BEYOND_BMP)
 
 
@@ -38,14 +40,16 @@ def proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Pr
     """Propose values of a type under facts; ``hints`` are constants met in the conditions, ``base`` is no domain."""
     found = _proposals(space, facts, hints, base)
     suggested = [e for p in facts.suggested for e in (*p.examples, *p.near_misses)]
+    suggested += [f(m) for m in facts.favourites for f in (str, str.lower, str.upper, _spaced)]
     if found.complete or not (suggested or hints):
         return found
-    return replace(found, candidates=tuple(dict.fromkeys((*found.candidates, *suggested, *hints))))
+    first = suggested if facts.favourites else []
+    return replace(found, candidates=tuple(dict.fromkeys((*first, *found.candidates, *suggested, *hints))))
 
 
 def _proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Proposals:
     if facts.members is not None:
-        return _of_members(space, facts.members)
+        return _of_members(facts.members)
     if not _endless(space):
         return Proposals(space.boundaries, None, (lambda: iter(space.boundaries),), complete=True)
     if space.line is not None:
@@ -60,7 +64,9 @@ def _proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> P
         return Proposals(candidates, strategy, (lambda: _json_fresh(facts.json_kind or "", space),))
     if space.elements is not None:
         return _of_arrays(space, facts)
-    others = [partial(_json_fresh, k, space) for k in ("array", "string", "number")] if base in {"json", "jsonb"} else []
+    others = (
+        [partial(_json_fresh, k, space) for k in ("array", "string", "number")] if base in {"json", "jsonb"} else []
+    )
     candidates = (space.simplest, *space.boundaries, *(_long_documents(facts) if others else ()))
     return Proposals(candidates, space.strategy, (lambda: _fresh(space), *others))
 
@@ -69,9 +75,9 @@ def _endless(space: Space) -> bool:
     return space.fresh(len(space.boundaries)) is not None
 
 
-def _fresh(space: Space) -> Iterator[str]:
+def _fresh(space: Space | None) -> Iterator[str]:
     for n in count():
-        value = space.fresh(n)
+        value = None if space is None else space.fresh(n)
         if value is None:
             return
         yield value
@@ -82,13 +88,9 @@ def _json_fresh(kind: str, space: Space) -> Iterator[str]:
     return _fresh(space) if show is None else (show.format(n) for n in count())
 
 
-def _of_members(space: Space, members: list[str]) -> Proposals:
-    # what is written may be spelled otherwise in the type's own text: a text type takes it as it is
-    found = members
-    if space.texts is not None:
-        found = [*members, *(m.lower() for m in members), *(m.upper() for m in members), *(f" {m} " for m in members)]
-    unique = tuple(dict.fromkeys(found))
-    return Proposals(unique, None, (lambda: iter(unique),), complete=space.texts is None)
+def _of_members(members: list[str]) -> Proposals:
+    unique = tuple(dict.fromkeys(members))
+    return Proposals(unique, None, (lambda: iter(unique),), complete=True)
 
 
 def _long_documents(facts: Facts) -> tuple[str, ...]:
@@ -196,41 +198,36 @@ def _tick(space: Space, line: Line, value: str) -> int | None:
 
 
 def _of_arrays(space: Space, facts: Facts) -> Proposals:
+    assert space.elements is not None
     low, high = facts.shortest, facts.longest
-    element = space.boundaries[1][1:-1]
-    elements = facts.elements if facts.elements else [element]
-    lengths = [low, *([] if high is None else [high]), low + 1, *([] if high is None else [high + 1])]
-    listed = [arrays.literal(items) for items in facts.lists]
-    listed += [arrays.literal([i]) for items in facts.lists for i in items]
-    made = [arrays.literal([elements[n % len(elements)] for n in range(length)]) for length in lengths if length < 2000]
-    singles = [arrays.literal([e]) for e in elements]
-    with_null = [arrays.literal([None] * max(length, 1)) for length in (low, low + 1)]
-    strategy: SearchStrategy[str] | None = space.strategy
-    top = low + 5 if high is None else min(high, low + 50)
+    most = max(low, low + 5 if high is None else min(high, low + 50))
+    lengths = [n for n in (low, high, low + 1, None if high is None else high + 1) if n is not None and n < _LONG_ARRAY]
+    elements = facts.elements or [space.elements.simplest]
+    made = [[elements[n % len(elements)] for n in range(length)] for length in lengths]
+    made += [[e] for e in elements] + facts.lists + [[i] for items in facts.lists for i in items]
+    with_null: list[list[str | None]] = [[None] * max(n, 1) for n in (low, low + 1) if n < _LONG_ARRAY]
+    strategy: SearchStrategy[str] = space.strategy
+    if facts.elements or low or high is not None:
+        inner = st.sampled_from(facts.elements) if facts.elements else space.elements.strategy
+        strategy = st.lists(inner, min_size=low, max_size=most).map(arrays.literal)
+    candidates = [arrays.literal(items) for items in made] + [arrays.literal(items) for items in with_null]
+    fresh = partial(_fresh_arrays, space.elements, facts, low, high)
+    return Proposals(
+        tuple(dict.fromkeys((*candidates, *space.boundaries))),
+        strategy,
+        (fresh, lambda: (arrays.literal([*([None] * max(low - 1, 1)), e]) for e in _fresh(space.elements))),
+    )
+
+
+def _fresh_arrays(elements: Space, facts: Facts, low: int, high: int | None) -> Iterator[str]:
     if facts.elements:
-        strategy = st.lists(st.sampled_from(facts.elements), min_size=low, max_size=max(top, low)).map(arrays.literal)
-    elif low or high is not None:
-        texts_of = space.elements
-        if texts_of is not None:
-            strategy = st.lists(texts_of.strategy, min_size=low, max_size=max(top, low)).map(arrays.literal)
-
-    def fresh() -> Iterator[str]:
-        if facts.elements:
-            for length in range(low, 64 if high is None else high + 1):
-                for chosen in product(facts.elements, repeat=length):
-                    yield arrays.literal(chosen)
-        elif space.elements is not None:
-            if low == 0:
-                yield "{}"
-            for value in _fresh(space.elements):
-                yield arrays.literal([value] + [space.elements.simplest] * (max(low, 1) - 1))
-
-    def with_nulls() -> Iterator[str]:
-        for value in _fresh(space.elements) if space.elements is not None else ():
-            yield arrays.literal([*([None] * max(low - 1, 1)), value])
-
-    candidates = tuple(dict.fromkeys((*made, *singles, *listed, *with_null, *space.boundaries)))
-    return Proposals(candidates, strategy, (fresh, with_nulls))
+        for length in range(low, 64 if high is None else high + 1):
+            yield from map(arrays.literal, product(facts.elements, repeat=length))
+        return
+    if low == 0:
+        yield "{}"
+    for value in _fresh(elements):
+        yield arrays.literal([value] + [elements.simplest] * (max(low, 1) - 1))
 
 
 def _of_texts(space: Space, facts: Facts, hints: Sequence[str]) -> Proposals:
@@ -239,18 +236,23 @@ def _of_texts(space: Space, facts: Facts, hints: Sequence[str]) -> Proposals:
     low = facts.shortest
     high = facts.longest if facts.longest is not None else limit if limit is not None else max(_WIDE, low)
     high = high if limit is None else min(high, limit)
+    hard = high
+    # a text that may be longer only by the spaces around it
+    if facts.roughly is not None and facts.roughly >= low:
+        high = min(high, facts.roughly)
     case = str.lower if facts.lower else str.upper if facts.upper else str
-    bounded = facts.longest is not None or facts.shortest > 0
+    bounded = facts.longest is not None or facts.shortest > 0 or facts.roughly is not None
     if low > high:
         return Proposals((), None, (), complete=True)
     if facts.matched:
-        return _of_pattern(space, facts, low, high, case)
+        return _of_pattern(facts, low, high, case)
     fill = "A" if facts.upper else "a"
     lengths = [n for n in dict.fromkeys((max(low, 1), low, high, low + 1, high - 1)) if low <= n <= high <= _LONGEST]
     if bounded or facts.lower or facts.upper:
         made = [fill * n for n in lengths]
         made += [s * n for n in lengths[:3] for s in _SCRIPTS]
-        made += [fill + " " * (high - 1)] if 1 < high <= _LONGEST else []
+        made += [fill + " " * (hard - 1)] if 1 < hard <= _LONGEST else []
+        made += [" " * n for n in (low, hard) if n <= _LONGEST]
     else:
         made = [fill * max(low, 1)]
     near = [m for p in facts.missed for m in p.near_misses]
@@ -295,6 +297,10 @@ def _more(text: str) -> str:
     return text + "a"
 
 
+def _spaced(text: str) -> str:
+    return f" {text} "
+
+
 def _around(text: str) -> str:
     return "a" + text + "a"
 
@@ -303,7 +309,7 @@ def _less(text: str) -> str:
     return text[:-1]
 
 
-def _of_pattern(space: Space, facts: Facts, low: int, high: int, case: Callable[[str], str]) -> Proposals:
+def _of_pattern(facts: Facts, low: int, high: int, case: Callable[[str], str]) -> Proposals:
     patterns: list[Pattern] = facts.matched
     examples = [case(e) for p in patterns for e in p.examples]
     ends = [n for n in dict.fromkeys((low, high, low + 1, high - 1)) if n <= _LONGEST and (n or not low)]

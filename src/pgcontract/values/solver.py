@@ -29,6 +29,7 @@ from pgcontract.values.terms import Term
 Nulls = OneOf["allowed", "required", "excluded"]
 
 _MOST_BOUNDARIES = 60
+_UNREADABLE = (ValueError, KeyError, IndexError, ArithmeticError, RecursionError)
 _POOL = 24
 _MOST_TRIES = 500
 
@@ -103,10 +104,18 @@ class _Solver:
     def domain(self) -> Domain:
         null = self._null()
         proposed = self._proposed
-        found = [] if null == "required" else self._boundaries(proposed)
+        found = [] if null == "required" else self._boundaries(proposed, self.holds)
+        if not found and null != "required":
+            # what the database alone can judge may be right
+            found = self._boundaries(proposed, self._may_hold)
+            self.exact &= not found
         if not found:
             return self._without_values(null, proposed)
-        pool = list(dict.fromkeys((*found[:_POOL], *islice(self._fresh_values(proposed, found), _POOL))))
+        pool = list(
+            dict.fromkeys(
+                (*(found if proposed.complete else found[:_POOL]), *islice(self._fresh_values(proposed, found), _POOL))
+            )
+        )
         boundaries: tuple[str | None, ...] = tuple(found)
         fresh = _Sequence(self._fresh_values(proposed, found))
         return Domain(
@@ -158,15 +167,31 @@ class _Solver:
             return self._holds_value(literal)
         try:
             return self._holds_value(read(literal))
-        except (ValueError, KeyError, IndexError, ArithmeticError, RecursionError):
+        except _UNREADABLE:
             return False
 
     def _holds_value(self, value: Any) -> bool:
         return all(self._satisfied(test, truth, value) for test, truth in self._tests) and self._own.hold(value)
 
-    def _boundaries(self, proposed: Proposals) -> list[str]:
+    def _may_hold(self, literal: str) -> bool:
+        """Whether nothing that is understood says that this value does not satisfy it."""
+        read = self._space.read
+        try:
+            value = literal if read is None else read(literal)
+        except _UNREADABLE:
+            return True
+        for test, truth in (*self._tests, *((t, True) for t in self._own.tests)):
+            try:
+                if test(value) is (not truth):
+                    return False
+            except Doubt:
+                pass
+        return True
+
+    @staticmethod
+    def _boundaries(proposed: Proposals, good: Callable[[str], bool]) -> list[str]:
         seen = dict.fromkeys(proposed.candidates)
-        return list(islice((c for c in seen if self.holds(c)), _MOST_BOUNDARIES))
+        return list(islice((c for c in seen if good(c)), None if proposed.complete else _MOST_BOUNDARIES))
 
     def _fresh_values(self, proposed: Proposals, boundaries: list[str]) -> Iterator[str]:
         for kind in proposed.fresh:
@@ -190,7 +215,10 @@ class _Solver:
         """Those that PostgreSQL tells apart: '1.0' and '1' are one."""
         seen = set()
         for literal in boundaries:
-            value = literal if self._space.read is None else self._space.read(literal)
+            try:
+                value = literal if self._space.read is None else self._space.read(literal)
+            except _UNREADABLE:
+                value = literal
             key = repr(value) if isinstance(value, list | dict) else value
             if key not in seen:
                 seen.add(key)

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from pgcontract.errors import PgContractError
 
 
-class UnknownType(PgContractError):  # noqa: N818 - the name is a word of the room's interface
+class UnknownType(PgContractError):
     """A type that no value can be made for; ``seen`` is its text."""
 
     def __init__(self, type_text: str) -> None:

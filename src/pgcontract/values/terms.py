@@ -159,7 +159,7 @@ def columns_of(tree: Term) -> frozenset[str]:
 
 def type_text(node: Any) -> str:
     """Spell a TypeName of the parse tree as ``format_type`` does."""
-    names = [n.string.sval for n in node.names]
+    names: list[str] = [n.string.sval for n in node.names]
     if names[0] == "pg_catalog":
         name = _SPELLED.get(names[-1], names[-1])
     else:
@@ -290,5 +290,4 @@ class _Reader:
 def enum_name(message: Any, field: str) -> str:
     """Name a message's enum value, as libpg_query spells it."""
     described = message.DESCRIPTOR.fields_by_name[field].enum_type
-    name: str = described.values_by_number[getattr(message, field)].name
-    return name
+    return str(described.values_by_number[getattr(message, field)].name)

@@ -26,7 +26,7 @@ _MORE_COUNT: Final = 20_000
 _NAME_BYTES: Final = 63
 
 # NUL cannot be stored; surrogates are no characters
-CHARACTERS: Final = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
+CHARACTERS: Final = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 def _stretched(start: str, length: int) -> str:

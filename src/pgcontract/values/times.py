@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable
-from datetime import date as Date
 from fractions import Fraction
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from pgcontract.values.space import ABOVE, BELOW, Clock, Line, Moment, Refused, 
 
 BAD_FORMAT: Final = "22007"
 OUT_OF_RANGE: Final = "22008"
-_EPOCH: Final = Date(2000, 1, 1).toordinal()
+_EPOCH: Final = dt.date(2000, 1, 1).toordinal()
 _DAY: Final = 86_400_000_000
 _ERA: Final = 146_097
 """Days in 400 years, after which the calendar repeats itself."""
@@ -31,7 +31,7 @@ _CENTURY: Final = 36525
 def day_text(day: int) -> str:
     """Write a day, counted from 2000-01-01, as PostgreSQL does in ISO style."""
     eras, rest = divmod(day + _EPOCH - 1, _ERA)
-    found = Date.fromordinal(rest + 1)
+    found = dt.date.fromordinal(rest + 1)
     year = found.year + 400 * eras
     era = "" if year > 0 else " BC"
     return f"{year if year > 0 else 1 - year:04}-{found.month:02}-{found.day:02}{era}"
@@ -87,7 +87,7 @@ def read_moment(literal: str) -> Any:
     eras, rest = divmod(1 - year if found["bc"] else year, 400)
     # year 400 stands for year 0: Python's calendar begins with 1
     shift, rest = (eras, rest) if rest else (eras - 1, 400)
-    day = Date(rest, int(found["m"]), int(found["d"])).toordinal() - _EPOCH + shift * _ERA
+    day = dt.date(rest, int(found["m"]), int(found["d"])).toordinal() - _EPOCH + shift * _ERA
     clock = int(read_clock(found["c"])) if found["c"] else 0
     return Moment(day * _DAY + clock - _zone(found["z"]))
 
@@ -162,6 +162,7 @@ def timestamp(name: str, precision: int, *, zoned: bool) -> Space:
 
     per_day = _DAY // unit
     second = 1_000_000 // unit
+    cut = _to_precision(unit)
     days = st.integers(-_CENTURY, _CENTURY).map(lambda d: show(d * per_day))
     drawn = st.one_of(
         days, st.integers(-_CENTURY * per_day, _CENTURY * per_day).map(show), st.integers(low, high).map(show)
@@ -192,7 +193,7 @@ def timestamp(name: str, precision: int, *, zoned: bool) -> Space:
             Refused("", BAD_FORMAT, "an empty text is no time"),
             Refused("a", BAD_FORMAT, "a letter is no time"),
         ),
-        read=lambda s, cut=_to_precision(unit): cut(read_moment(s)),
+        read=lambda s: cut(read_moment(s)),
         line=Line(low, high, Fraction(unit), show, specials=("-infinity", "infinity"), steps=(per_day, second, 1)),
     )
 
@@ -201,8 +202,12 @@ def time(name: str, precision: int) -> Space:
     """Microseconds of a day, 24:00:00 included."""
     unit = 10 ** (6 - precision)
     high = _DAY // unit
-    show = lambda tick: clock_text(tick * unit)  # noqa: E731 - a closure over the precision
     second = 1_000_000 // unit
+    cut = _to_precision(unit)
+
+    def show(tick: int) -> str:
+        return clock_text(tick * unit)
+
     return Space(
         type=name,
         simplest="00:00:00",
@@ -215,7 +220,7 @@ def time(name: str, precision: int) -> Space:
             Refused("", BAD_FORMAT, "an empty text is no time"),
             Refused("a", BAD_FORMAT, "a letter is no time"),
         ),
-        read=lambda s, cut=_to_precision(unit): cut(read_clock(s)),
+        read=lambda s: cut(read_clock(s)),
         line=Line(0, high, Fraction(unit), show, steps=(3600 * second, second, 1)),
     )
 

@@ -68,7 +68,7 @@ def _of_domain(type_text: str, catalog: Catalog) -> Space | None:
         plain,
         simplest=solved.simplest,
         boundaries=tuple(b for b in solved.boundaries if b is not None),
-        strategy=solved.strategy,
+        strategy=solved.strategy.map(str),
         fresh=solved.fresh,
         nullable=nullable,
     )
