@@ -36,11 +36,12 @@ class Case:
     """One direction of one promise of one system."""
 
     system: System
+    id: str
     promise: Promise
     direction: Direction
 
     def __str__(self) -> str:
-        return f"{self.system.name}/{self.promise.id}-{self.direction}"
+        return f"{self.system.name}/{self.id}-{self.direction}"
 
 
 @cache
@@ -55,7 +56,7 @@ def cases(path: Path) -> tuple[Case, ...]:
             "The system has no contract yet.", where=str(system.contract), remedy=f"Freeze it: pgcontract freeze {path}"
         )
     frozen = read(system.contract).catalog
-    return tuple(Case(system, p, direction) for p in promises(frozen) for direction in p.directions)
+    return tuple(Case(system, id_, p, direction) for id_, p in promises(frozen) for direction in p.directions)
 
 
 @dataclass
@@ -81,17 +82,15 @@ class Harness:
             # our own server's log says more than a connection that broke
             self.server.check()
             raise
-        told = "".join(f"\ndrift: {d}" for d in differences if d.promise_id == case.promise.id)
+        told = "".join(f"\ndrift: {d}" for d in differences if d.promise_id == case.id)
         if evidence.contradiction is not None:
             seen = evidence.contradiction
             raise BrokenPromise(
-                f"{case.promise.id} is broken. Promised: {seen.expected}; seen: {seen.seen}{told}\n\n"
+                f"{case.id} is broken. Promised: {seen.expected}; seen: {seen.seen}{told}\n\n"
                 f"{counterexample(case.promise, seen)}\n\nreplay: {self._replay(case)}"
             )
         if evidence.missing is not None:
-            raise UnprovenPromise(
-                f"{case.promise.id} is unproven: {evidence.missing}{told}\n\nreplay: {self._replay(case)}"
-            )
+            raise UnprovenPromise(f"{case.id} is unproven: {evidence.missing}{told}\n\nreplay: {self._replay(case)}")
         return evidence
 
     def close(self) -> None:
@@ -114,6 +113,6 @@ class Harness:
         return self._open[system.contract]
 
     def _replay(self, case: Case) -> str:
-        words = ["pgcontract", "verify", str(case.system.sql_file or case.system.root), "--only", case.promise.id]
+        words = ["pgcontract", "verify", str(case.system.sql_file or case.system.root), "--only", case.id]
         words += ["--examples", str(self.examples), "--seed", str(self.seed)]
         return shlex.join(words + (["--pg", str(self.choice.major)] if self.choice.major else []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -92,7 +92,9 @@ class _Trial:
         refused = self._session.enter(self._setup)
         if refused is not None:
             return Evidence(self._direction, missing=f"the rows around the row under test were refused: {refused}")
-        contradiction = self._always() or (self._drawn(self._cases.drawn) if self._cases.drawn is not None else None)
+        contradiction = self._try_all(self._cases.always)
+        if contradiction is None and self._cases.drawn is not None:
+            contradiction = self._drawn(self._cases.drawn)
         if contradiction is not None and not self._confirmed(contradiction):
             return Evidence(self._direction, missing=f"not repeatable: {contradiction.seen}")
         missing = None
@@ -102,7 +104,15 @@ class _Trial:
         return Evidence(self._direction, self._held, contradiction, missing, self._cases.notes)
 
     def _try(self, change: Change) -> Contradiction | None:
-        seen = self._session.run(change.statements)
+        return self._judged(change, self._session.run(change.statements))
+
+    def _try_all(self, changes: Sequence[Change]) -> Contradiction | None:
+        """The first contradiction among many cases, of which dozens share a round trip."""
+        seen = list(self._session.run_all([change.statements for change in changes]))
+        found = (self._judged(change, one) for change, one in zip(changes, seen, strict=True))
+        return next((c for c in found if c is not None), None)
+
+    def _judged(self, change: Change, seen: Seen) -> Contradiction | None:
         outcome = judge(self._promise, change, seen, present=self._present)
         if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
             outcome = Outcome.BLOCKED
@@ -114,12 +124,18 @@ class _Trial:
             return Contradiction(change, seen, self._setup)
         return None
 
-    def _always(self) -> Contradiction | None:
-        found = (self._try(change) for change in self._cases.always)
-        return next((c for c in found if c is not None), None)
-
     def _drawn(self, strategy: SearchStrategy[Change]) -> Contradiction | None:
-        smallest: Contradiction | None = None
+        """Draw first and try them together; only where one contradicts, draw the same again, try each, and shrink."""
+        changes: list[Change] = []
+
+        def collected(change: Change) -> bool:
+            changes.append(change)
+            return False
+
+        explore(strategy, collected, self._examples, self._seed)
+        smallest = self._try_all(changes)
+        if smallest is None:
+            return None
 
         def contradicted(change: Change) -> bool:
             nonlocal smallest

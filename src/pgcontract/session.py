@@ -1,12 +1,13 @@
 """One connection for very many examples: a kept savepoint, libpq's pipeline, prepared statements.
 
-An example is one round trip: roll back to the savepoint, run the statements, wait for what they gave. It is also the
-oracle of the rows room. Whatever is asked or tried here is rolled back.
+An example is at most one round trip: roll back to the savepoint, run the statements, wait for what they gave; dozens of
+examples share one where nothing hangs on the outcome of each. It is also the oracle of the rows room. Whatever is asked
+or tried here is rolled back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 from psycopg import pq, sql
@@ -19,6 +20,10 @@ from pgcontract.rows.statements import Row, Statement
 
 FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)
 MOST_PREPARED = 2000
+CASES_AT_ONCE = 50
+"""Few enough that what the server answers fits its socket, while we still send."""
+ROLLBACK = b"ROLLBACK TO SAVEPOINT example"
+NO_SUCH_STATEMENT = "26000"
 SETTINGS = (
     "SET search_path = ''",
     "SET TimeZone = 'UTC'",
@@ -52,6 +57,11 @@ class Session:
         self._send("SAVEPOINT base")
         self._world: tuple[Statement, ...] | None = None
 
+    @property
+    def backend(self) -> int:
+        """The process id of the server's process for this connection."""
+        return self._pg.backend_pid
+
     def enter(self, setup: Sequence[Statement]) -> Refusal | None:
         """Insert a world, which stays until another is entered; returns what refused it."""
         key = tuple(setup)
@@ -77,7 +87,21 @@ class Session:
 
     def run(self, statements: Sequence[Statement]) -> Seen:
         """Run statements on top of the world in one round trip. What they did is undone by the next call."""
-        return self._pipeline(statements, savepoint=b"ROLLBACK TO SAVEPOINT example")
+        return self._pipeline(statements, savepoint=ROLLBACK)
+
+    def run_all(self, cases: Sequence[Sequence[Statement]]) -> Iterator[Seen]:
+        """Run many cases, each on top of the world alone, some dozens a round trip."""
+        for start in range(0, len(cases), CASES_AT_ONCE):
+            together = cases[start : start + CASES_AT_ONCE]
+            try:
+                sent = [self._queue(statements, ROLLBACK) for statements in together]
+                found = [self._collect(results) for results in sent]
+            except psycopg.OperationalError as error:
+                raise self._gone(error) from error
+            for statements, seen in zip(together, found, strict=True):
+                # a case before it was to prepare its statement, and met an error first
+                unprepared = seen.refusal is not None and seen.refusal.sqlstate == NO_SUCH_STATEMENT
+                yield self.run(statements) if unprepared else seen
 
     def ask(self, query: Statement) -> bool:
         """Whether a query on top of the world gives one row, all true."""
@@ -99,10 +123,11 @@ class Session:
         inner = ", ".join(f"v{n}::{types[c]} AS {sql.Identifier(c).as_string()}" for n, c in enumerate(names))
         arrays = ", ".join(f"${n + 1}::text[]" for n in range(len(names)))
         given = ", ".join(f"v{n}" for n in range(len(names)))
+        alias = sql.Identifier(table.name.name).as_string()
         asked = ", ".join(f"({e})::boolean" for e in expressions)
         text = (
             f'SELECT {asked} FROM (SELECT "the row\'s number", {inner} FROM unnest({arrays})'
-            f' WITH ORDINALITY AS given ({given}, "the row\'s number")) AS {sql.Identifier(table.name.name).as_string()}'
+            f' WITH ORDINALITY AS given ({given}, "the row\'s number")) AS {alias}'
             f' ORDER BY "the row\'s number"'
         )
         values = tuple(_array([row[c] for row in rows]) for c in names)
@@ -136,29 +161,35 @@ class Session:
         """Run one statement, rolled back to whatever savepoint is the innermost."""
         world = self._world is not None
         return self._pipeline(
-            [statement], savepoint=b"ROLLBACK TO SAVEPOINT " + (b"example" if world else b"base"), prepare=False
+            [statement], savepoint=ROLLBACK if world else b"ROLLBACK TO SAVEPOINT base", prepare=False
         )
 
     def _pipeline(self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool = True) -> Seen:
-        pg = self._pg
         try:
-            if pg.pipeline_status == pq.PipelineStatus.OFF:
-                pg.enter_pipeline_mode()
-            sent: list[tuple[int, str | None]] = []
-            if savepoint is not None:
-                pg.send_query_params(savepoint, None)
-                sent.append((-1, None))
-            for position, statement in enumerate(statements):
-                values = [v.encode() if isinstance(v, str) else v for v in statement.values]
-                if prepare:
-                    pg.send_query_prepared(self._prepare(statement.text, sent, position), values)
-                else:
-                    pg.send_query_params(statement.text.encode(), values)
-                sent.append((position, None))
-            pg.pipeline_sync()
-            return self._collect(sent)
+            return self._collect(self._queue(statements, savepoint, prepare=prepare))
         except psycopg.OperationalError as error:
             raise self._gone(error) from error
+
+    def _queue(
+        self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool = True
+    ) -> list[tuple[int, str | None]]:
+        """Send statements up to a synchronisation point; returns what ``_collect`` has to know of them."""
+        pg = self._pg
+        if pg.pipeline_status == pq.PipelineStatus.OFF:
+            pg.enter_pipeline_mode()
+        sent: list[tuple[int, str | None]] = []
+        if savepoint is not None:
+            pg.send_query_params(savepoint, None)
+            sent.append((-1, None))
+        for position, statement in enumerate(statements):
+            values = [v.encode() if isinstance(v, str) else v for v in statement.values]
+            if prepare:
+                pg.send_query_prepared(self._prepare(statement.text, sent, position), values)
+            else:
+                pg.send_query_params(statement.text.encode(), values)
+            sent.append((position, None))
+        pg.pipeline_sync()
+        return sent
 
     def _prepare(self, text: str, sent: list[tuple[int, str | None]], position: int) -> bytes:
         """The statement's name; it is prepared on the way if it was not yet."""

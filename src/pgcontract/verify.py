@@ -6,11 +6,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 
@@ -19,7 +19,7 @@ import psycopg
 from pgcontract.contract import Contract, Difference, drift, promises_of
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import ServerError, UsageError
-from pgcontract.model import Catalog, Verdict
+from pgcontract.model import Catalog, Name, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
 from pgcontract.prover import DEFAULT_EXAMPLES, Prover
@@ -74,7 +74,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to verify. ``only`` keeps promises with these ids (or beginnings of them, up to a dot); ``workers`` 0: one a core."""
+    """How to verify. ``only`` keeps promises of these ids (or their tables); ``workers`` 0: one a core."""
 
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
@@ -98,8 +98,8 @@ def verify(
     begun = time.perf_counter()
     live = stage.read_catalog()
     differences = drift(contract.catalog, live)
-    chosen = [p for p in promises(contract.catalog) if _wanted(p.id, plan.only)]
-    covered = {p.id for p in promises(contract.catalog)}
+    covered = dict(promises(contract.catalog))
+    chosen = {id_: promise for id_, promise in covered.items() if _wanted(id_, plan.only)}
     uncovered = [
         Verdict(id_, kind, clause, "not covered", reason="this kind has no module yet")
         for id_, kind, clause in promises_of(contract.catalog)
@@ -113,10 +113,10 @@ def verify(
         )
     started(len(chosen), differences)
     verdicts: dict[str, Verdict] = {}
-    for verdict in _prove(stage, live, chosen, plan):
-        verdicts[verdict.id] = verdict
-        found(verdict)
-    ordered = tuple(verdicts[p.id] for p in chosen)
+    for id_, verdict in _prove(stage, live, chosen, plan):
+        verdicts[id_] = replace(verdict, id=id_)
+        found(verdicts[id_])
+    ordered = tuple(verdicts[id_] for id_ in chosen)
     return Result(
         stage.server.version, contract.system, time.perf_counter() - begun, (*ordered, *uncovered), tuple(differences)
     )
@@ -126,7 +126,7 @@ def _wanted(id_: str, only: Sequence[str]) -> bool:
     return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
 
 
-def _prove(stage: Stage, live: Catalog, chosen: Sequence[Promise], plan: Plan) -> Iterator[Verdict]:
+def _prove(stage: Stage, live: Catalog, chosen: Mapping[str, Promise], plan: Plan) -> Iterator[tuple[str, Verdict]]:
     batches = list(_batches(chosen))
     count = min(plan.workers or len(_cores()), len(batches))
     if not count:
@@ -137,7 +137,7 @@ def _prove(stage: Stage, live: Catalog, chosen: Sequence[Promise], plan: Plan) -
             worker = _Worker(clones[0].dsn, live, plan, core=None)
             stack.callback(worker.close)
             for batch in batches:
-                yield from map(worker.verdict, batch)
+                yield from worker.verdicts(batch)
             return
         # fork keeps what is imported; elsewhere than Linux it is not safe with system libraries that start threads
         context = get_context("fork" if sys.platform == "linux" else "spawn")
@@ -147,7 +147,7 @@ def _prove(stage: Stage, live: Catalog, chosen: Sequence[Promise], plan: Plan) -
         pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, live, plan))
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
-            futures: list[Future[list[Verdict]]] = [pool.submit(_verdicts, batch) for batch in batches]
+            futures: list[Future[list[tuple[str, Verdict]]]] = [pool.submit(_verdicts, batch) for batch in batches]
             for future in as_completed(futures):
                 yield from future.result()
         except ServerError:
@@ -160,11 +160,11 @@ def _prove(stage: Stage, live: Catalog, chosen: Sequence[Promise], plan: Plan) -
             ) from error
 
 
-def _batches(chosen: Iterable[Promise]) -> Iterator[list[Promise]]:
-    """Promises of one table next to each other, a few at a time."""
-    by_table: dict[object, list[Promise]] = {}
-    for promise in chosen:
-        by_table.setdefault(promise.table, []).append(promise)
+def _batches(chosen: Mapping[str, Promise]) -> Iterator[list[tuple[str, Promise]]]:
+    """Promises of one table next to each other, a few at a time, with their ids."""
+    by_table: dict[Name, list[tuple[str, Promise]]] = {}
+    for id_, promise in chosen.items():
+        by_table.setdefault(promise.table, []).append((id_, promise))
     for together in by_table.values():
         for start in range(0, len(together), BATCH):
             yield together[start : start + BATCH]
@@ -178,26 +178,25 @@ class _Worker:
     """A process's own clone, session and planned worlds."""
 
     def __init__(self, dsn: str, live: Catalog, plan: Plan, core: int | None) -> None:
-        connection = psycopg.connect(dsn, autocommit=True)
-        self._session = Session(connection)
+        self._session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
-            _share(core, connection.info.backend_pid, self._session)
+            _share(core, self._session)
         self._prover = Prover(self._session, Worlds(live, self._session), plan.examples, plan.seed)
 
-    def verdict(self, promise: Promise) -> Verdict:
-        return self._prover.verdict(promise)
+    def verdicts(self, batch: Sequence[tuple[str, Promise]]) -> list[tuple[str, Verdict]]:
+        return [(id_, self._prover.verdict(promise)) for id_, promise in batch]
 
     def close(self) -> None:
         self._session.close()
 
 
-def _share(core: int, backend: int, session: Session) -> None:
+def _share(core: int, session: Session) -> None:
     """Keep this process and its backend on one core, where that is faster.
 
     They take turns, and hand over several times as fast when no other core must be woken; but not on a core that
     somebody else keeps busy. So it is measured.
     """
-    free = os.sched_getaffinity(0)
+    backend, free = session.backend, os.sched_getaffinity(0)
     before = _round_trips(session)
     try:
         os.sched_setaffinity(backend, {core})
@@ -228,6 +227,6 @@ def _begin(places: SimpleQueue[tuple[str, int | None]], live: Catalog, plan: Pla
     _worker = _Worker(dsn, live, plan, core)
 
 
-def _verdicts(batch: Sequence[Promise]) -> list[Verdict]:
+def _verdicts(batch: Sequence[tuple[str, Promise]]) -> list[tuple[str, Verdict]]:
     assert _worker is not None
-    return [_worker.verdict(promise) for promise in batch]
+    return _worker.verdicts(batch)

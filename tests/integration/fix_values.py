@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +9,10 @@ from typing import Final
 import psycopg
 import pytest
 from psycopg.pq import DiagnosticField
+from psycopg.sql import Literal
 
 from pgcontract.model import Catalog, Check, Column, Composite, Domain, Enum, Name, RangeType
-from pgcontract.server import DEFAULT_MAJOR, find_binaries, start
+from pgcontract.server import Binaries, start
 
 SETUP: Final = """
     CREATE EXTENSION citext SCHEMA public;
@@ -60,6 +60,11 @@ class Judge:
         found = self.connection.execute(query.encode(), [list(values)]).fetchall()
         return [None if row[0] is None else bool(row[0]) for row in found]
 
+    @staticmethod
+    def quoted(text: str) -> str:
+        """The text as a literal."""
+        return Literal(text).as_string()
+
     def stores(self, type_text: str) -> Inserter:
         """Make a table with one column of the type."""
         self.connection.execute("DROP TABLE IF EXISTS stored")
@@ -93,9 +98,8 @@ class Inserter:
 
 
 @pytest.fixture(scope="session")
-def values_judge() -> Iterator[Judge]:
+def values_judge(test_binaries: Binaries) -> Iterator[Judge]:
     """PostgreSQL's own word on types and expressions."""
-    binaries = find_binaries(int(os.environ.get("PGCONTRACT_TEST_PG", DEFAULT_MAJOR)))
-    with start(binaries) as server, psycopg.connect(server.address.dsn("postgres"), autocommit=True) as connection:
+    with start(test_binaries) as server, psycopg.connect(server.address.dsn("postgres"), autocommit=True) as connection:
         connection.execute(SETUP.encode())
         yield Judge(connection)

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from pgcontract.contract import collisions
 from pgcontract.model import Catalog
 from pgcontract.promises.base import Promise
 
@@ -17,7 +18,12 @@ def _modules() -> tuple[object, ...]:
     return tuple(module for module in found if hasattr(module, "promises"))
 
 
-def promises(catalog: Catalog) -> Iterator[Promise]:
-    """Every promise of a frozen catalog whose kind has a module, table by table, in the order of kinds' modules."""
+def promises(catalog: Catalog) -> Iterator[tuple[str, Promise]]:
+    """Every promise of a frozen catalog whose kind has a module, with its unique id; kind by kind.
+
+    The id is the promise's own, but where two promises of one contract would bear the same.
+    """
+    unique = collisions(catalog)
     for module in _modules():
-        yield from module.promises(catalog)  # type: ignore[attr-defined]
+        for promise in module.promises(catalog):  # type: ignore[attr-defined]
+            yield unique.get((promise.id, promise.kind), promise.id), promise

@@ -27,6 +27,14 @@ def _array(type_text: str) -> bool:
     return type_text.endswith("[]")
 
 
+def _texts(type_text: str) -> bool:
+    return _array(type_text) and _TEXT(type_text.removesuffix("[]"))
+
+
+def _joined(items: tuple[str | None, ...], between: str) -> str:
+    return str(between).join(i for i in items if i is not None)
+
+
 def _scalar(type_text: str) -> bool:
     return not type_text.endswith("[]")
 
@@ -121,6 +129,7 @@ FUNCTIONS: Final[dict[tuple[str, int], tuple[_Kinds, str | None, Callable[..., A
     ("json_typeof", 1): ((_is("json"),), "text", json_type),
     ("jsonb_array_length", 1): ((_is("jsonb"),), "integer", _json_length),
     ("json_array_length", 1): ((_is("json"),), "integer", _json_length),
+    ("array_to_string", 2): ((_texts, _TEXT), "text", _joined),
     ("cardinality", 1): ((_array,), "integer", len),
     ("array_length", 2): ((_array, _INTEGER), "integer", lambda a, n: len(a) or None if n == 1 else doubt()),
     ("array_upper", 2): ((_array, _INTEGER), "integer", lambda a, n: len(a) or None if n == 1 else doubt()),

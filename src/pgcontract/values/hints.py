@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
+from pgcontract.values import arrays
 from pgcontract.values.meaning import Meaning, NotUnderstood
 from pgcontract.values.space import Line, Space
 from pgcontract.values.terms import Cast, Const, Term, columns_of, walk
 
 _MOST = 40
-_LONGEST = 200
+_LONGEST = 20_000
+_MOST_ELEMENTS = 2000
 
 
 def hints_of(values: Space, terms: Iterable[Term], meaning: Meaning) -> tuple[str, ...]:
@@ -28,7 +30,12 @@ def _near(values: Space, part: Const | Cast, meaning: Meaning) -> Iterator[str]:
     if values.line is not None:
         yield from _on_line(values.line, part, meaning)
     elif isinstance(part, Const) and part.value is not None and values.read is not None:
-        yield from _texts(part.value, part.kind) if values.texts is not None else _readable(values.read, part.value)
+        if part.kind == "string":
+            yield from [part.value] if values.texts is not None else _readable(values.read, part.value)
+        elif part.value.isdigit() and int(part.value) <= _LONGEST:
+            # it may be a length, or a number of elements
+            for size in (int(part.value), int(part.value) + 1, int(part.value) - 1):
+                yield from _of_size(values, meaning.type, max(size, 0))
 
 
 def _on_line(line: Line, part: Const | Cast, meaning: Meaning) -> Iterator[str]:
@@ -43,12 +50,20 @@ def _on_line(line: Line, part: Const | Cast, meaning: Meaning) -> Iterator[str]:
         yield from (line.show(int(tick) + n) for n in (0, -1, 1) if line.low <= int(tick) + n <= line.high)
 
 
-def _texts(text: str, kind: str) -> Iterator[str]:
-    if kind == "string":
-        yield text
-    elif text.isdigit() and int(text) <= _LONGEST:
-        # it may be a length
-        yield from ("a" * (int(text) + n) for n in (0, 1, -1) if int(text) + n >= 0)
+def _of_size(values: Space, base: str, size: int) -> Iterator[str]:
+    if values.texts is not None:
+        yield "a" * size
+    elif values.elements is not None:
+        if values.elements.texts is not None:
+            yield arrays.literal(["a" * size])
+        if size <= _MOST_ELEMENTS:
+            yield arrays.literal([values.elements.simplest] * size)
+    elif base in {"json", "jsonb"}:
+        for before, after in (('"', '"'), ('{"a": "', '"}')):
+            if size >= len(before + after):
+                yield before + "a" * (size - len(before + after)) + after
+    elif base == "bytea":
+        yield "\\x" + "00" * size
 
 
 def _readable(read: Callable[[str], Any], text: str) -> Iterator[str]:

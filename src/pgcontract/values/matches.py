@@ -226,12 +226,10 @@ class Budget:
         """How often a repetition is drawn, so that the whole may reach its length and does not exceed it."""
         room = max(self.high - self.shortest, 0)
         wanted = repeat.least + min(max(self.low - self.shortest, 0), 1000)
-        most = repeat.least + min(room, _SPARE) if repeat.most is None else repeat.most
-        most = max(min(most, repeat.least + room), repeat.least)
-        if repeat.most is None or repeat.most >= wanted:
-            most = max(most, min(wanted + _SPARE, repeat.least + room))
-            return min(wanted, most), most
-        return min(repeat.most, wanted), max(most, min(repeat.most, wanted))
+        top = min(wanted + _SPARE, repeat.least + room)
+        if repeat.most is not None:
+            top = min(repeat.most, repeat.least + room, wanted + _SPARE * 4)
+        return max(min(wanted, top), repeat.least), max(top, repeat.least)
 
     def spent(self, least: int, drawn: int) -> Budget:
         """What is left for those that follow."""

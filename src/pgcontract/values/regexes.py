@@ -296,7 +296,7 @@ class Parser:
             return Zero("\\" + c)
         if c in "mMyY":
             self.doubts.add("word")
-            return Zero({"m": r"\b(?=\w)", "M": r"\b(?<=\w)", "y": r"\b", "Y": r"\B"}[c])
+            return Zero({"m": r"\b(?=\w)", "M": r"\b(?<=\w)", "y": r"\b", "Y": r"(?!\b)"}[c])
         if c in "123456789":
             if self.source[self.at : self.at + 1].isdigit() or int(c) > self.groups:
                 raise Untranslatable(self.source)
