@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +110,10 @@ def version(choice: ServerChoice) -> str:
         with attach(choice.dsn) as server:
             return f"PostgreSQL {server.version}"
     try:
-        return f"PostgreSQL {find_binaries(choice.major, pg_bin=choice.pg_bin, install=False).version}"
+        # without a choice it is the newest, also where that has to be installed first
+        named = choice.pg_bin or os.environ.get("PGCONTRACT_PG_BIN")
+        major = choice.major if choice.major or named else DEFAULT_MAJOR
+        return f"PostgreSQL {find_binaries(major, pg_bin=choice.pg_bin, install=False).version}"
     except ServerError:
         return f"PostgreSQL {choice.major or DEFAULT_MAJOR}, to be installed"
 

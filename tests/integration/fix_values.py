@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 import pytest
-from psycopg.pq import DiagnosticField
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.sql import Literal
 
 from pgcontract.model import Catalog, Check, Column, Composite, Domain, Enum, Name, RangeType
@@ -59,6 +59,15 @@ class Judge:
         )
         found = self.connection.execute(query.encode(), [list(values)]).fetchall()
         return [None if row[0] is None else bool(row[0]) for row in found]
+
+    def result(self, type_text: str, expression: str, value: str | None) -> tuple[str | None, str]:
+        """An expression's value as PostgreSQL prints it, and its type."""
+        query = f"SELECT ({expression})::text, pg_typeof({expression})::text FROM (SELECT $1::{type_text} AS x) AS t"
+        result = self.connection.pgconn.exec_params(query.encode(), [None if value is None else value.encode()])
+        assert result.status == ExecStatus.TUPLES_OK, result.error_message
+        printed, kind = result.get_value(0, 0), result.get_value(0, 1)
+        assert kind is not None
+        return None if printed is None else printed.decode(), kind.decode()
 
     @staticmethod
     def quoted(text: str) -> str:

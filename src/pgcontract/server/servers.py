@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from pgcontract.server.address import Address
     from pgcontract.server.databases import Clone
     from pgcontract.server.runs import Run
+
+
+GOING_PATIENCE = 3.0
+CONNECT_PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,19 @@ class Server:
         return True
 
     def check(self) -> None:
-        """Raise a ServerError, with the end of its log where there is one, if the server has gone."""
-        if not self.is_running():
-            raise self._explain("no answer")
+        """Raise a ServerError, with the end of its log where there is one, if the server has gone or is going."""
+        deadline = time.monotonic() + GOING_PATIENCE
+        while self.is_running():
+            try:
+                psycopg.connect(self.address.dsn(), connect_timeout=CONNECT_PATIENCE).close()
+            except psycopg.OperationalError as error:
+                # it is shutting down, or too busy to say; its log is complete when it has gone
+                if time.monotonic() > deadline:
+                    raise self._explain(str(error).strip().splitlines()[0]) from error
+                time.sleep(0.02)
+            else:
+                return
+        raise self._explain("no answer")
 
     def template(self, template: Template) -> str:
         """Give the name of the template database, made by the first process that needs it; passes apply's exception."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from pgcontract.values.space import Refused, Space
+from pgcontract.values.space import JsonNull, Refused, Space
 from pgcontract.values.texts import BEYOND_BMP, CHARACTERS, word
 
 BAD_LITERAL: Final = "22P02"
@@ -56,8 +56,9 @@ JSON_KINDS: Final[dict[str, tuple[tuple[str, ...], SearchStrategy[str]]]] = {
 
 
 def read_json(literal: str) -> Any:
-    """Read a document; numbers become Decimal, wrapped in a tuple-free tree. Raises ValueError."""
-    return json.loads(literal, parse_float=Decimal, parse_int=Decimal)
+    """Read a document into dicts, lists, texts, Decimals and booleans. Raises ValueError."""
+    found = json.loads(literal, parse_float=Decimal, parse_int=Decimal)
+    return JsonNull() if found is None else found
 
 
 def document(name: str) -> Space:

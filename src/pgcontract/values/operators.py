@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final, NoReturn
 
 from pgcontract.values.naming import family, qualified
-from pgcontract.values.space import Extreme
+from pgcontract.values.space import Extreme, JsonNull
 
 TEXTS: Final = frozenset({"text", "character varying", "character", "bpchar", "name", "citext"})
 INTEGERS: Final = frozenset({"smallint", "integer", "bigint", "oid"})
@@ -166,7 +166,7 @@ def truncated(value: Fraction) -> int:
 
 def json_type(value: Any) -> str:
     match value:
-        case None:
+        case None | JsonNull():
             return "null"
         case bool():
             return "boolean"

@@ -155,6 +155,11 @@ class Label(int):
         return label
 
 
+@dataclass(frozen=True, slots=True)
+class JsonNull:
+    """The document ``null``, which is a value: SQL's NULL is none."""
+
+
 def nth(values: tuple[str, ...]) -> Callable[[int], str | None]:
     """Return the ``fresh`` of a finite set."""
     return lambda n: values[n] if n < len(values) else None
