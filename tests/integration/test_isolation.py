@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 from pytest_postgresql import factories
-from tests.integration.fix_server import PEOPLE, eventually, people
 
 from pgcontract.errors import ServerError
 from pgcontract.server import Server, Template, attach
+from tests.integration.fix_server import PEOPLE, eventually, people
 
 noproc = factories.postgresql_noproc(depends_on="people_server")
 client = factories.postgresql("noproc")

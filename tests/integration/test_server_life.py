@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.integration.fix_server import PEOPLE, SAY_AND_WAIT, START, Hold, eventually, people
 
 from pgcontract.errors import PgContractError, ServerError, UsageError
 from pgcontract.server import Binaries, Server, Template, attach, frozen, places, privileges, start
 from pgcontract.server.settings import configuration
+from tests.integration.fix_server import PEOPLE, SAY_AND_WAIT, START, Hold, eventually, people
 
 ROOT = os.geteuid() == 0
 
