@@ -24,9 +24,9 @@ def family() -> list[Present]:
     ]
 
 
-def after(fk: ForeignKey, event: Event, new: dict[str, str] | None = None) -> list[tuple[str, ...]] | ForeignKey:
+def after(fk: ForeignKey, event: Event, new: dict[str, str] | None = None, default: str = "2") -> list[tuple[str, ...]] | ForeignKey:
     rows = family()
-    left = Closure({CHILD: [fk]}, rows, lambda _table, _column: "7").after(rows[0], event, new or {})
+    left = Closure({CHILD: [fk]}, rows, lambda _table, _column: default).after(rows[0], event, new or {})
     if isinstance(left, ForeignKey):
         return left
     return [(r.table.name, *(str(v) for v in r.values.values())) for r in left]
@@ -37,10 +37,15 @@ def test_cascade_takes_the_children_of_the_deleted_parent_and_no_other() -> None
     assert after(key("CASCADE"), "delete") == [("parent", "2"), ("child", "12", "2")]
 
 
-@pytest.mark.parametrize(("action", "value"), [("SET NULL", "None"), ("SET DEFAULT", "7")])
+@pytest.mark.parametrize(("action", "value"), [("SET NULL", "None"), ("SET DEFAULT", "2")])
 def test_set_actions_keep_the_child(action: Action, value: str) -> None:
     """The child stays; only its key changes."""
     assert after(key(action), "delete") == [("parent", "2"), ("child", "11", value), ("child", "12", "2")]
+
+
+def test_a_default_without_a_parent_refuses() -> None:
+    """SET DEFAULT puts a key there, and a key needs its parent."""
+    assert after(key("SET DEFAULT"), "delete", default="7") == key("SET DEFAULT")
 
 
 @pytest.mark.parametrize("action", ["NO ACTION", "RESTRICT"])

@@ -15,9 +15,9 @@ from pgcontract.errors import UsageError
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="A schema system's folder, a folder of migrations, or one .sql file. "
-        "Without it: the systems named in [tool.pgcontract].",
+        r"Without it: the systems named in \[tool.pgcontract].",
         show_default=False,
     ),
 ]

@@ -333,6 +333,8 @@ class Closure:
                 self._touch(child, "update", dict.fromkeys(columns))
             case "SET DEFAULT":
                 self._touch(child, "update", {c: self._default(self._state[child][0], c) for c in columns})
+                # the default must have a parent of its own
+                self._unsure.append((fk, child))
             case _:
                 self._unsure.append((fk, child))
 

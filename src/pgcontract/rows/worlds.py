@@ -17,6 +17,7 @@ from pgcontract.rows.statements import Row, Statement, Value, insert
 TWINS = (0, 1)
 UNIQUE_VIOLATION = "23505"
 ATTEMPTS = 4
+STRIDE = 10
 """How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
 
 
@@ -155,8 +156,8 @@ class Worlds:
             if refusal.sqlstate != UNIQUE_VIOLATION or attempt == ATTEMPTS - 1:
                 where = world.placed[refusal.position].table if refusal.position < len(world.placed) else name
                 raise Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(name))
-            # rows that migrations seeded are in the way: other keys
-            self.offset += len(TWINS)
+            # rows that migrations seeded are in the way: other keys, further off each time
+            self.offset = (self.offset + len(TWINS)) * STRIDE
         raise AssertionError(name)
 
     def _draft(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> World:
@@ -171,13 +172,13 @@ class Worlds:
         placed: list[Placed] = []
         for twin in TWINS:
             for ancestor in ancestors:
-                row = self._row(ancestor, twin, rows)
-                rows[ancestor, twin] = row
-                parent = self.shape(ancestor)
-                placed.append(Placed(ancestor, row, insert(ancestor, parent.explicit(row))))
-        base, twin_row = (self._row(name, twin, rows) for twin in TWINS)
+                rows[ancestor, twin] = self._row(ancestor, twin, rows)
         if any(fk.references == name for fk in wanted):
-            rows |= {(name, 0): base, (name, 1): twin_row}
+            # a row that refers to its own table has elders there, whose keys are not the row's own
+            rows |= {(name, twin): self._row(name, twin, rows, number=len(TWINS) + twin) for twin in TWINS}
+        for (ancestor, _), row in rows.items():
+            placed.append(Placed(ancestor, row, insert(ancestor, self.shape(ancestor).explicit(row))))
+        base, twin_row = (self._row(name, twin, rows) for twin in TWINS)
         parents = {
             fk.name: tuple(dict(zip(fk.columns, _key(rows[fk.references, t], fk), strict=True)) for t in TWINS)
             for fk in wanted
@@ -202,13 +203,15 @@ class Worlds:
                 self._ancestors(fk.references, found, (*path, name))
         found[name] = None
 
-    def _row(self, name: Name, twin: int, rows: Mapping[tuple[Name, int], Row]) -> dict[str, Value]:
+    def _row(
+        self, name: Name, twin: int, rows: Mapping[tuple[Name, int], Row], *, number: int | None = None
+    ) -> dict[str, Value]:
         """One valid row. In order of preference: parents' keys, distinct keys, defaults, NULLs, simplest values."""
         shape = self.shape(name)
         row: dict[str, Value] = {}
         fixed: set[str] = set()
         for column in shape.columns:
-            row[column.name] = self._value(shape, column, twin)
+            row[column.name] = self._value(shape, column, self.offset + (twin if number is None else number))
         for fk in shape.table.foreign_keys:
             if not self._required(shape.table, fk):
                 continue
@@ -235,9 +238,8 @@ class Worlds:
                     return found
         return None
 
-    def _value(self, shape: Shape, column: Column, twin: int) -> Value:
+    def _value(self, shape: Shape, column: Column, number: int) -> Value:
         reach = shape.domain(column.name, shape.sure)
-        number = self.offset + twin
         evaluated = shape.defaults.get(column.name, Evaluated(None, volatile=False))
         required = column.not_null or reach.null == "excluded"
         if column.name in shape.key_columns or evaluated.volatile:
