@@ -24,7 +24,9 @@ def family() -> list[Present]:
     ]
 
 
-def after(fk: ForeignKey, event: Event, new: dict[str, str] | None = None, default: str = "2") -> list[tuple[str, ...]] | ForeignKey:
+def after(
+    fk: ForeignKey, event: Event, new: dict[str, str] | None = None, default: str = "2"
+) -> list[tuple[str, ...]] | ForeignKey:
     rows = family()
     left = Closure({CHILD: [fk]}, rows, lambda _table, _column: default).after(rows[0], event, new or {})
     if isinstance(left, ForeignKey):
