@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,7 +83,7 @@ def diff(  # noqa: PLR0913, PLR0917 - a command's options
         found = found or bool(differences)
         options.console().print("\n".join(told(contract.system, differences, every=verbose)), markup=False)
         if json is not None:
-            _write(json, as_json(contract.system, differences))
+            options.write_result(json, as_json(contract.system, differences))
     raise typer.Exit(1 if found else 0)
 
 
@@ -186,10 +185,3 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
             seen=str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
             remedy="See that it is up, that the DSN names it, and that you may connect to it.",
         ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error

@@ -53,6 +53,14 @@ def chosen(path: Path | None) -> list[Path]:
     return found
 
 
+def write_result(path: Path, text: str) -> None:
+    """Write a result for programs. Raises UsageError where that is impossible."""
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error
+
+
 def console(*, error: bool = False) -> Console:
     """Where people read. Wide enough for tables when the output is no terminal."""
     stream = sys.stderr if error else sys.stdout

@@ -76,18 +76,11 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
 
         result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        _write(json, result.as_json())
+        options.write_result(json, result.as_json())
     replay = ["pgcontract", "verify", str(path), "--pg", str(stage.server.major)]
     replay += ["--examples", str(plan.examples), "--seed", str(plan.seed)]
     terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=shlex.join(replay))
     return result.kept
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error
 
 
 def _progress(*, quiet: bool) -> Progress:
