@@ -12,7 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pgcontract.contract import Contract
+from pgcontract.contract import write as freeze
+from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.server import Server
+from pgcontract.system import System
 
 SCHEMA = """
 CREATE TABLE parents (id INTEGER PRIMARY KEY);
@@ -45,13 +49,14 @@ def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Path:
+def system(tmp_path: Path, pgcontract_server: Server) -> Path:
     """A system of two tables, frozen."""
     folder = tmp_path / "family"
     (folder / "migrations").mkdir(parents=True)
     write(folder, SCHEMA)
-    frozen = pgcontract("freeze", folder)
-    assert frozen.returncode == 0, frozen.stderr
+    found = System.load(folder)
+    with staged(found, pgcontract_server, ServerChoice()) as stage:
+        freeze(found.contract, Contract(found.name, stage.read_catalog()))
     return folder
 
 
