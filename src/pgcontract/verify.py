@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.queues import SimpleQueue
 
 import psycopg
@@ -223,8 +225,19 @@ _worker: _Worker | None = None
 
 def _begin(places: SimpleQueue[tuple[str, int | None]], live: Catalog, plan: Plan) -> None:
     global _worker  # noqa: PLW0603 - a pool's process has one worker, made by its initializer
+    # Ctrl-C reaches the whole group: the parent hears it, and ends the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     dsn, core = places.get()
     _worker = _Worker(dsn, live, plan, core)
+
+
+def _end_with_parent() -> None:
+    """A pool's process would wait for work for ever, when its parent was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _verdicts(batch: Sequence[tuple[str, Promise]]) -> list[tuple[str, Verdict]]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,7 @@ from pgcontract.contract import write as freeze
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.server import Server
 from pgcontract.system import System
+from tests.integration.fix_server import eventually
 
 SCHEMA = """
 CREATE TABLE parents (id INTEGER PRIMARY KEY);
@@ -190,14 +192,53 @@ def test_a_server_that_dies_in_the_middle(system: Path) -> None:
     assert "Traceback" not in err
 
 
+def test_nothing_outlives_a_killed_command(system: Path) -> None:
+    """After SIGKILL, its workers, its server and the server's folder are gone within ten seconds."""
+    write(system, SCHEMA + "".join(f"CREATE TABLE t{n} (id INT PRIMARY KEY, a TEXT);\n" for n in range(60)))
+    (system / "contract.toml").unlink()
+    command = [sys.executable, "-m", "pgcontract", "verify", str(system), "--examples", "1000", "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert "frozen in memory" in process.stdout.readline()
+        # a worker is a fork of the command, and bears its command line
+        mine = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert eventually(lambda: [_command(pid) for pid in _below(process.pid)].count(mine) == 2, within=20)
+        below = _below(process.pid)
+        data = Path(f"/proc/{_postmaster_below(process.pid)}/cwd").resolve()
+        process.kill()
+    assert eventually(lambda: not any(map(_alive, below)), within=10)
+    assert eventually(lambda: not data.exists(), within=10)
+
+
 def _postmaster_below(pid: int) -> int:
     """The postmaster that a process started, directly or through a supervisor."""
-    waiting = [pid]
-    while waiting:
-        parent = waiting.pop()
-        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-            if command[0].endswith(b"postgres") and b"-D" in command:
-                return int(child)
-            waiting.append(int(child))
+    for child in _below(pid):
+        command = _command(child).split(b"\0")
+        if command[0].endswith(b"postgres") and b"-D" in command:
+            return child
     raise AssertionError("no server is running")
+
+
+def _below(pid: int) -> list[int]:
+    """Every process that a process started, and those that these started."""
+    found: list[int] = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                found += [child, *_below(child)]
+    return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
