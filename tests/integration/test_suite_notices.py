@@ -132,6 +132,12 @@ BREAKS = [
         "conversations.idx_conversations_platform",
     ),
     broken(
+        "a column dropped",
+        "ALTER TABLE products DROP COLUMN sku;",
+        "products.sku.type",
+        "products.sku.null",
+    ),
+    broken(
         "a type changed",
         "ALTER TABLE analytics_events ALTER COLUMN entity_id TYPE TEXT;",
         "analytics_events.entity_id.type",

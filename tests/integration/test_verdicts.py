@@ -64,6 +64,23 @@ CREATE TABLE periods (
 );
 """
 
+DEFERRED_KEY = """
+CREATE TABLE places (id INTEGER PRIMARY KEY, pos INTEGER CONSTRAINT uq UNIQUE DEFERRABLE INITIALLY DEFERRED);
+"""
+GENERATED_KEY = (
+    "CREATE TABLE things (id INTEGER GENERATED ALWAYS AS IDENTITY CONSTRAINT pk PRIMARY KEY, e TEXT NOT NULL);"
+)
+OVERFLOW = "CREATE TABLE squares (a INTEGER NOT NULL, b INTEGER NOT NULL, CONSTRAINT chk CHECK (a * a + b * b > 20));"
+REWRITTEN = """
+CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.e := lower(NEW.e); RETURN NEW; END $$;
+CREATE TABLE people (id INTEGER PRIMARY KEY, e TEXT NOT NULL CONSTRAINT chk CHECK (e = lower(e)));
+CREATE TRIGGER tidy BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION tidy();
+"""
+NOT_STORED = """
+CREATE TABLE sink (id INTEGER CONSTRAINT pk PRIMARY KEY, e TEXT NOT NULL);
+CREATE RULE nothing AS ON INSERT TO sink DO INSTEAD NOTHING;
+"""
+
 
 def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     """Verify a schema against what it promises itself."""
@@ -76,8 +93,8 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
 
 @pytest.mark.parametrize(
     "schema",
-    [SELF_REFERENCE, IMPLIED_KEY, SEEDED, NASTY_NAMES, COUPLED],
-    ids=["self", "implied", "seeded", "names", "coupled"],
+    [SELF_REFERENCE, IMPLIED_KEY, SEEDED, NASTY_NAMES, COUPLED, DEFERRED_KEY, OVERFLOW],
+    ids=["self", "implied", "seeded", "names", "coupled", "deferred", "overflow"],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:
     """Nothing is broken, nothing is left unproven."""
@@ -91,8 +108,11 @@ def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server
     [
         (ORPHANED_DEFAULT, "children.fk.on_delete", "refuses the change"),
         (TRIGGER_THAT_RAISES, "closed.closed_pkey", "never"),
+        (GENERATED_KEY, "things.pk", "cannot be given"),
+        (REWRITTEN, "people.chk", "BEFORE trigger"),
+        (NOT_STORED, "sink.pk", "rule"),
     ],
-    ids=["default", "trigger"],
+    ids=["default", "trigger", "generated", "rewritten", "not_stored"],
 )
 def test_what_cannot_be_shown_is_unproven_with_its_reason(
     schema: str, unproven: str, reason: str, tmp_path: Path, pgcontract_server: Server

@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from hypothesis.strategies import SearchStrategy
+from psycopg import sql
 
 from pgcontract.model import Name
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.statements import Statement
+from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import World, Worlds
 
 
@@ -129,6 +130,12 @@ class Promise(Protocol):
 
     def present(self, worlds: Worlds) -> bool:
         """Whether the live catalog still knows the promise by its name: if not, no other error excuses its absence."""
+
+
+def gone(table: Name, column: str) -> Cases:
+    """Cases for a column that the live table has no more: to read it fails, and that is no promised error."""
+    read = sql.SQL("SELECT {} FROM {}").format(sql.Identifier(column), identifier(table)).as_string()
+    return Cases((Change((Statement(read),)),))
 
 
 SCHEMA_IS_ANOTHER = "42"

@@ -22,7 +22,7 @@ from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause
 from pgcontract.rows.statements import Statement, Value
 from pgcontract.rows.worlds import World, Worlds
-from pgcontract.values.expressions import Literal, atoms, branches, deciding
+from pgcontract.values.expressions import Atom, Literal, atoms, branches, deciding
 
 CHECK_VIOLATION = "23514"
 MOST_ROWS = 240
@@ -91,6 +91,8 @@ class TableCheck:
                     drawn.append(strategy.map(lambda row: self._violation(world, row)))
             for row in alone:
                 always.setdefault(repr(row), self._violation(world, row))
+            if not alone and self._shadowed(world, frozen, atom):
+                return Cases(world=world, missing=f"another CHECK refuses first whatever breaks {atom.text}")
             if not alone:
                 redundant.append(atom.text)
         for row in self._drifted(world, frozen, False):
@@ -158,6 +160,14 @@ class TableCheck:
             found = shape.find(row, way_clauses, fixed=frozenset(columns), without=[self.check.name])
             if found is not None:
                 yield found
+
+    def _shadowed(self, world: World, frozen: Clause, atom: Atom) -> bool:
+        """Whether this atom could decide alone, if the table's other CHECKs were not there."""
+        for way in deciding(frozen.condition, atom):
+            rows = list(islice(self._rows(world, frozen, way, strict=True), MOST_ROWS))
+            if next(self._decided(world, [frozen.wanting(False)], way, rows), None) is not None:
+                return True
+        return False
 
     def _drifted(self, world: World, frozen: Clause, want: bool | str) -> Iterator[dict[str, Value]]:
         """Rows that the frozen CHECK and a live one of its name see differently, where the two differ.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg import sql
 
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Column, Name
-from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.statements import Value
+from pgcontract.rows.statements import Statement, Value
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.types import Refused, UnknownType, space
 
@@ -41,11 +42,13 @@ class ColumnType:
     def accepts(self, worlds: Worlds) -> Cases:
         """Every boundary that the CHECKs allow, then drawn values; each must come back as promised."""
         world = self._world(worlds)
+        if not world.has_column(self.column.name):
+            return gone(self.table, self.column.name)
         name = self.column.name
         if world.parents:
             rows = [{**world.base, **parent} for parents in world.parents.values() for parent in parents]
             return Cases(tuple(self._stored(world, row) for row in rows), world=world)
-        host = world.host(name) if world.has_column(name) else {**world.base, name: None}
+        host = world.host(name)
         if host is None:
             return Cases(world=world, missing=f"no row with a value in {name} was found that passes the CHECKs")
         if host[name] is None:
@@ -58,6 +61,8 @@ class ColumnType:
     def rejects(self, worlds: Worlds) -> Cases:
         """Literals that are too long, out of range, or none of the type."""
         world = self._world(worlds)
+        if not world.has_column(self.column.name):
+            return gone(self.table, self.column.name)
         try:
             values = space(self.column.type, worlds.catalog)
         except UnknownType as error:
@@ -90,7 +95,15 @@ class ColumnType:
             f" pg_typeof({column}) = ${count + 2}::regtype AS same_type"
         )
         statement = world.insert(row, show=[name], returning=returning, extra=(row[name], self.column.type))
-        return Change((statement,))
+        return Change((statement,), guard=partial(self._guard, world, row))
+
+    def _guard(self, world: World, row: dict[str, Value]) -> Statement:
+        """True where the CHECKs can be evaluated for the row: their own arithmetic may leave a type's range."""
+        types = {**world.shape.types, self.column.name: self.column.type}
+        given = ", ".join(f"${n}::{types[c]} AS {sql.Identifier(c).as_string()}" for n, c in enumerate(row, 1))
+        tests = " AND ".join(f"({c.expression}) IS NOT FALSE" for c in world.shape.clauses.values()) or "true"
+        alias = sql.Identifier(self.table.name).as_string()
+        return Statement(f"SELECT {tests} FROM (SELECT {given}) AS {alias}", tuple(row.values()))
 
     def _refused(self, world: World, refused: Refused) -> Violation:
         name = self.column.name

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Column, Name
-from pgcontract.promises.base import Cases, Change, Direction
+from pgcontract.promises.base import Cases, Change, Direction, gone
 from pgcontract.promises.nullability import NOT_NULL_VIOLATION
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier
@@ -44,6 +44,8 @@ class Default:
     def accepts(self, worlds: Worlds) -> Cases:
         """Rows that leave the column out, whatever stands in the others."""
         world = worlds.world(self.table)
+        if not world.has_column(self.column.name):
+            return gone(self.table, self.column.name)
         expression, name = self.column.default or "NULL", self.column.name
         (evaluated,) = worlds.oracle.evaluate([(expression, self.column.type)])
         if evaluated.volatile:

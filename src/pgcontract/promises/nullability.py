@@ -10,7 +10,7 @@ from psycopg import sql
 
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Name
-from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Value
 from pgcontract.rows.worlds import World, Worlds
@@ -45,6 +45,8 @@ class NotNull:
     def rejects(self, worlds: Worlds) -> Cases:
         """NULL in this column, whatever stands in the others."""
         world = worlds.world(self.table)
+        if not world.has_column(self.column):
+            return gone(self.table, self.column)
         cases = [self._violation(world, row) for row in world.varied]
         return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
 
@@ -86,6 +88,8 @@ class NullAllowed:
     def accepts(self, worlds: Worlds) -> Cases:
         """NULL in this column, stored as NULL, whatever stands in the others."""
         world = worlds.world(self.table)
+        if not world.has_column(self.column):
+            return gone(self.table, self.column)
         column = self.column
         first = world.shape.find({**world.base, column: None}, fixed=frozenset([column]))
         if first is None:

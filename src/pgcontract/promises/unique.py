@@ -16,6 +16,7 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.foreign_key import IMMEDIATE
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
 from pgcontract.rows.statements import Statement, Value
@@ -38,6 +39,7 @@ class Unique:
     predicate: str | None
     nulls_not_distinct: bool
     constraint: bool
+    deferred: bool = False
 
     directions = (Direction.ACCEPTS, Direction.REJECTS)
 
@@ -49,6 +51,8 @@ class Unique:
     def accepts(self, worlds: Worlds) -> Cases:
         """Rows that differ in one key column, that hold NULL in one, or of which one is outside the predicate."""
         world, inside = self._world(worlds)
+        if (generated := self._generated(world)) is not None:
+            return Cases(world=world, missing=generated)
         changes: list[Change] = []
         drawn: SearchStrategy[Change] | None = None
         for column in self._columns(world):
@@ -69,6 +73,8 @@ class Unique:
     def rejects(self, worlds: Worlds) -> Cases:
         """Two rows with the same key, alike in nothing else that may differ."""
         world, inside = self._world(worlds)
+        if (generated := self._generated(world)) is not None:
+            return Cases(world=world, missing=generated)
         pair = self._alike(world, inside)
         if pair is None:
             return Cases(world=world, missing="no two rows were found with the same key")
@@ -97,6 +103,11 @@ class Unique:
         needed = frozenset(fk for fk in table.foreign_keys if columns & set(fk.columns))
         world = worlds.world(self.table, needed)
         return world, inside
+
+    def _generated(self, world: World) -> str | None:
+        named = index_columns(world.table, (k.column or k.expression for k in self.keys))
+        closed = sorted(named - {c.name for c in world.shape.columns})
+        return f"the key's column {', '.join(closed)} is generated, and cannot be given" if closed else None
 
     def _columns(self, world: World) -> tuple[str, ...]:
         named = index_columns(world.table, (k.column or k.expression for k in self.keys))
@@ -205,12 +216,17 @@ class Unique:
     def _both(self, world: World, pair: Rows) -> Change:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
-        return Change((second,), setup=(first,))
+        return Change((second, *self._at_once()), setup=(first,))
+
+    def _at_once(self) -> tuple[Statement, ...]:
+        return (IMMEDIATE,) if self.deferred else ()
 
     def _violation(self, world: World, pair: Rows) -> Violation:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
-        return Violation((second,), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name)
+        return Violation(
+            (second, *self._at_once()), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name
+        )
 
     def _conflict(self, world: World, pair: Rows) -> Change:
         """Nothing is inserted and nothing raised: the count is what it was."""
@@ -282,7 +298,9 @@ def _of_key(table: Name, key: Key) -> Unique:
     keys = tuple(IndexKey(expression=sql.Identifier(c).as_string(), column=c) for c in key.columns)
     text = f"{word} ({', '.join(key.columns)})"
     kind = "primary key" if key.primary else "unique"
-    return Unique(table, key.name, kind, text, keys, None, key.nulls_not_distinct, constraint=True)
+    return Unique(
+        table, key.name, kind, text, keys, None, key.nulls_not_distinct, constraint=True, deferred=key.deferred
+    )
 
 
 def _of_index(table: Name, index: Index) -> Unique:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -106,7 +107,7 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
     for verdict in result.of("broken"):
         console.print(Text.assemble(("broken ", "red bold"), f"{verdict.id} ({verdict.kind}): {verdict.reason}"))
         console.print(Text(_indented(verdict.counterexample or "")))
-        console.print(Text(f"  replay: {replay} --only '{verdict.id}'\n"))
+        console.print(Text(f"  replay: {replay} --only {shlex.quote(verdict.id)}\n"))
     console.print(Text(summary(result, path), style="green" if result.kept else "red"))
 
 
