@@ -36,7 +36,7 @@ def attach(dsn: str) -> Server:
         raise ServerError(
             "The PostgreSQL server does not let us in",
             where=_where(given),
-            seen=str(error).strip().splitlines()[-1],
+            seen=str(error).strip().splitlines()[0],
             remedy="see that it runs, that the address is right and that its pg_hba.conf lets you in",
         ) from error
     with connection:
