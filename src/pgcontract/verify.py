@@ -30,6 +30,7 @@ from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
 
 FORMAT = 1
+NO_PROMISE_OF_ITS_OWN = ("schema", "extension", "privilege", "default privilege")
 BATCH = 6
 """Promises of one table that a worker takes at once, so that it plans the table's world once for them."""
 
@@ -112,6 +113,12 @@ def verify(
             "No promise has such an id.",
             seen=", ".join(plan.only),
             remedy="The ids stand in verify's JSON; a table's name takes all of its promises.",
+        )
+    if not covered and not any(kind not in NO_PROMISE_OF_ITS_OWN for _, kind, _ in promises_of(contract.catalog)):
+        raise UsageError(
+            "The schema promises nothing: it has no table, type, view or function.",
+            where=str(stage.system.sql_file or stage.system.root),
+            remedy="Is it the right path?",
         )
     started(len(chosen), differences)
     verdicts: dict[str, Verdict] = {}

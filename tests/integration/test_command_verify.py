@@ -162,6 +162,22 @@ def test_a_server_of_ones_own(system: Path, pgcontract_server: Server) -> None:
         assert connection.execute(everything).fetchall() == before
 
 
+def test_an_empty_schema(tmp_path: Path) -> None:
+    """A wrong or empty file is no success."""
+    file = tmp_path / "empty.sql"
+    file.write_text("-- nothing\n")
+    refused(pgcontract("verify", file), "promises nothing", "empty.sql")
+
+
+def test_a_replay_names_the_server_but_no_password(system: Path, pgcontract_server: Server) -> None:
+    """With --dsn it is replayed there; what a DSN holds is not printed."""
+    write(system, SCHEMA.replace("AND 17", "AND 18"))
+    result = pgcontract("verify", system, "--dsn", pgcontract_server.address.dsn())
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert '--dsn "$DSN" --only children.chk_age' in result.stdout
+    assert pgcontract_server.address.dsn() not in result.stdout
+
+
 def test_an_id_that_names_nothing(system: Path) -> None:
     """A typing error is no success."""
     refused(pgcontract("verify", system, "--only", "children.chk_aeg"), "children.chk_aeg")

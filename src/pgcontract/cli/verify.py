@@ -66,7 +66,9 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
             contract = read(system.contract)
         else:
             contract = Contract(system.name, stage.read_catalog())
-            console.print(f"{path} has no contract.toml: its promises are frozen in memory, for this run only.\n")
+            console.print(
+                f"{path} has no contract.toml: its promises are frozen in memory, for this run only.\n", markup=False
+            )
         task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
 
         def started(count: int, drift: Sequence[Difference]) -> None:
@@ -77,9 +79,12 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
         result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
         options.write_result(json, result.as_json())
-    replay = ["pgcontract", "verify", str(path), "--pg", str(stage.server.major)]
-    replay += ["--examples", str(plan.examples), "--seed", str(plan.seed)]
-    terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=shlex.join(replay))
+    words = ["pgcontract", "verify", str(path), "--examples", str(plan.examples), "--seed", str(plan.seed)]
+    words += ["--pg-bin", str(choice.pg_bin)] if choice.pg_bin else []
+    # a DSN may hold a password, which nothing prints
+    server = '--dsn "$DSN"' if choice.dsn else f"--pg {stage.server.major}"
+    replay = f"{shlex.join(words)} {server}"
+    terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=replay)
     return result.kept
 
 
