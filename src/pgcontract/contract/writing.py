@@ -37,7 +37,6 @@ PARTS = frozenset(
     {"columns", "keys", "checks", "foreign_keys", "exclusions", "indexes", "triggers", "policies", "rules"}
 )
 KEY_LINE = frozenset({"name", "columns", "primary"})
-FOREIGN_KEY_LINE = frozenset({"columns", "references", "keys"})
 EXCLUSION_LINE = frozenset({"method", "keys", "include", "predicate"})
 ACTIONS = frozenset({"on_delete", "on_update"})
 

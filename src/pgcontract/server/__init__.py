@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pgcontract.server.databases import Clone, Template
     from pgcontract.server.finding import find_all, find_binaries
     from pgcontract.server.installing import install
-    from pgcontract.server.servers import Noproc, Server
+    from pgcontract.server.servers import Server
     from pgcontract.server.starting import start
     from pgcontract.server.versions import DEFAULT_MAJOR, EXTENSIONS, SUPPORTED, Binaries
 
@@ -26,7 +26,6 @@ __all__ = [
     "Address",
     "Binaries",
     "Clone",
-    "Noproc",
     "Server",
     "Template",
     "attach",
@@ -46,7 +45,6 @@ _HOMES = {
     "find_all": "finding",
     "find_binaries": "finding",
     "install": "installing",
-    "Noproc": "servers",
     "Server": "servers",
     "start": "starting",
     "SUPPORTED": "versions",

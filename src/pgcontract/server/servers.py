@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
@@ -20,23 +19,6 @@ if TYPE_CHECKING:
 
 GOING_PATIENCE = 3.0
 CONNECT_PATIENCE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Noproc:
-    """What ``pytest_postgresql.factories.postgresql_noproc(depends_on=…)`` reads from the fixture that it names.
-
-    ``template_dbname`` is the database that its clients' databases descend from; None for template1.
-    """
-
-    host: str
-    port: int
-    user: str
-    password: str | None
-    options: str
-    dbname: str
-    template_dbname: str | None
-    maintenance_dbname: str
 
 
 class Server:
@@ -123,21 +105,7 @@ class Server:
         """Drop the clones that killed runs left on this server."""
         self._databases.sweep()
 
-    def noproc(self, template: str | None = None) -> Noproc:
-        """Give what pytest-postgresql's client fixtures need to clone this template."""
-        where = self.address
-        return Noproc(
-            where.host,
-            where.port,
-            where.user,
-            where.password,
-            "",
-            where.dbname,
-            template or self._template,
-            where.dbname,
-        )
-
-    # the same again as attributes, so that a fixture that gives the server will do
+    # what pytest_postgresql.factories.postgresql_noproc(depends_on=…) reads from the fixture that it names
     host = property(lambda self: self.address.host)
     port = property(lambda self: self.address.port)
     user = property(lambda self: self.address.user)
