@@ -42,13 +42,18 @@ class Stage:
     template: str
     roles: Mapping[str, str]
 
+    @property
+    def live_roles(self) -> Mapping[str, str]:
+        """This run's role names by the names that the system gives them."""
+        return {name: self.roles[setting] for setting, name in self.system.roles.items()}
+
     def clone(self) -> Clone:
         """A database of its own, with the schema in it."""
         return self.server.clone(self.template)
 
     def catalog(self, connection: psycopg.Connection) -> Catalog:
         """What a clone's catalog says, under the names that the system gives its roles."""
-        names = {self.roles[setting]: name for setting, name in self.system.roles.items()}
+        names = {live: name for name, live in self.live_roles.items()}
         return read_catalog(connection, ignore=[self.system.tracking_table], roles=names)
 
     def read_catalog(self) -> Catalog:

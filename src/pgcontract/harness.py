@@ -108,7 +108,7 @@ class Harness:
             live = stage.catalog(connection)
             session = Session(connection)
             self._stack.callback(session.close)
-            prover = Prover(session, Worlds(live, session), self.examples, self.seed)
+            prover = Prover(session, Worlds(live, session, stage.live_roles), self.examples, self.seed)
             self._open[system.contract] = prover, drift(read(system.contract).catalog, live)
         return self._open[system.contract]
 

@@ -92,7 +92,7 @@ class _Trial:
         self._cases = cases
         self._examples = prover.examples
         self._seed = prover.seed
-        self._setup = cases.world.setup if cases.world else ()
+        self._setup = (*(cases.world.setup if cases.world else ()), *cases.prepared)
         self._present = promise.present(prover.worlds)
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         self._held = 0
@@ -114,16 +114,21 @@ class _Trial:
         return Evidence(self._direction, self._held, contradiction, missing, self._cases.notes)
 
     def _try(self, change: Change) -> Contradiction | None:
-        return self._judged(change, self._session.run(change.statements))
+        return self._try_all([change])
 
     def _try_all(self, changes: Sequence[Change]) -> Contradiction | None:
         """The first contradiction among many cases, of which dozens share a round trip."""
         seen = list(self._session.run_all([change.statements for change in changes]))
-        found = (self._judged(change, one) for change, one in zip(changes, seen, strict=True))
+        compared = [change for change in changes if change.reference]
+        references = iter(list(self._session.run_all([(*c.setup, *c.reference) for c in compared])))
+        found = (
+            self._judged(change, one, next(references) if change.reference else None)
+            for change, one in zip(changes, seen, strict=True)
+        )
         return next((c for c in found if c is not None), None)
 
-    def _judged(self, change: Change, seen: Seen) -> Contradiction | None:
-        outcome = judge(self._promise, change, seen, present=self._present)
+    def _judged(self, change: Change, seen: Seen, reference: Seen | None) -> Contradiction | None:
+        outcome = judge(self._promise, change, seen, present=self._present, reference=reference)
         if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
             outcome = Outcome.BLOCKED
         if outcome is Outcome.BROKEN and seen.refusal is None and self._present and self._rewritten:

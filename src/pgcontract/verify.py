@@ -141,9 +141,10 @@ def _prove(stage: Stage, live: Catalog, chosen: Mapping[str, Promise], plan: Pla
     if not count:
         return
     with ExitStack() as stack:
+        known = Live(live, stage.live_roles)
         clones = [stack.enter_context(stage.clone()) for _ in range(count)]
         if count == 1:
-            worker = _Worker(clones[0].dsn, live, plan, core=None)
+            worker = _Worker(clones[0].dsn, known, plan, core=None)
             stack.callback(worker.close)
             for batch in batches:
                 yield from worker.verdicts(batch)
@@ -153,7 +154,7 @@ def _prove(stage: Stage, live: Catalog, chosen: Mapping[str, Promise], plan: Pla
         places: SimpleQueue[tuple[str, int | None]] = context.SimpleQueue()
         for clone, core in zip(clones, _cores(), strict=False):
             places.put((clone.dsn, core))
-        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, live, plan))
+        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, known, plan))
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
             futures: list[Future[list[tuple[str, Verdict]]]] = [pool.submit(_verdicts, batch) for batch in batches]
@@ -183,14 +184,22 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What every worker knows of the live database."""
+
+    catalog: Catalog
+    roles: Mapping[str, str]
+
+
 class _Worker:
     """A process's own clone, session and planned worlds."""
 
-    def __init__(self, dsn: str, live: Catalog, plan: Plan, core: int | None) -> None:
+    def __init__(self, dsn: str, live: Live, plan: Plan, core: int | None) -> None:
         self._session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
             _share(core, self._session)
-        self._prover = Prover(self._session, Worlds(live, self._session), plan.examples, plan.seed)
+        self._prover = Prover(self._session, Worlds(live.catalog, self._session, live.roles), plan.examples, plan.seed)
 
     def verdicts(self, batch: Sequence[tuple[str, Promise]]) -> list[tuple[str, Verdict]]:
         return [(id_, self._prover.verdict(promise)) for id_, promise in batch]
@@ -230,7 +239,7 @@ def _round_trips(session: Session) -> float:
 _worker: _Worker | None = None
 
 
-def _begin(places: SimpleQueue[tuple[str, int | None]], live: Catalog, plan: Plan) -> None:
+def _begin(places: SimpleQueue[tuple[str, int | None]], live: Live, plan: Plan) -> None:
     global _worker  # noqa: PLW0603 - a pool's process has one worker, made by its initializer
     # Ctrl-C reaches the whole group: the parent hears it, and ends the pool
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -19,19 +19,27 @@ from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import World, Worlds
 
+Rows = Sequence[tuple[bytes | None, ...]]
+"""What a statement returned, in PostgreSQL's text output."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change that must succeed.
 
     ``setup`` only prepares: if it fails, the case says nothing. ``act`` is what is judged. Where the last of ``act``
-    returns rows, there must be exactly one, every field of it true. ``guard`` makes a query that is true where the
-    case really is what it claims to be; it is asked only when the outcome contradicts the promise.
+    returns rows, there must be exactly one, every field of it true; or they must be as ``shows`` says, of which
+    ``wanted`` tells people. Where there is a ``reference``, it is run in ``act``'s place, too, and must give the same.
+    ``guard`` makes a query that is true where the case really is what it claims to be; it is asked only when the
+    outcome contradicts the promise.
     """
 
     act: tuple[Statement, ...]
     setup: tuple[Statement, ...] = ()
     guard: Callable[[], Statement] | None = None
+    shows: Callable[[Rows], bool] | None = None
+    wanted: str | None = None
+    reference: tuple[Statement, ...] = ()
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -70,12 +78,14 @@ class Violation(Change):
 class Cases:
     """Cases of one direction. ``always`` are tried first and every time, simplest first; then ``drawn`` by Hypothesis.
 
-    ``missing`` says why there are none, or what could not be covered; ``notes`` is told with the verdict.
+    ``prepared`` is done once, on top of the world, for all of them. ``missing`` says why there are none, or what could
+    not be covered; ``notes`` is told with the verdict.
     """
 
     always: tuple[Change, ...] = ()
     drawn: SearchStrategy[Change] | None = None
     world: World | None = None
+    prepared: tuple[Statement, ...] = ()
     missing: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -147,7 +157,7 @@ class Seen:
     """What the server answered to a case: the first error, or the fields of the last statement's rows."""
 
     refusal: Refusal | None = None
-    rows: Sequence[tuple[bytes | None, ...]] | None = None
+    rows: Rows | None = None
 
     @property
     def true(self) -> bool:
@@ -160,11 +170,13 @@ class Seen:
         return "accepted" if self.true else "accepted, but with another result than promised"
 
 
-def judge(promise: Promise, change: Change, seen: Seen, *, present: bool) -> Outcome:
-    """What a case's outcome says about its promise, before any guard is asked."""
+def judge(promise: Promise, change: Change, seen: Seen, *, present: bool, reference: Seen | None = None) -> Outcome:
+    """What a case's outcome says about its promise, before any guard is asked; ``reference`` is the reference's."""
     refusal = seen.refusal
     if refusal is not None and refusal.position < len(change.setup):
         return Outcome.BLOCKED
+    if reference is not None:
+        return _compared(seen, reference)
     if isinstance(change, Violation):
         if refusal is None:
             return Outcome.BROKEN
@@ -172,10 +184,19 @@ def judge(promise: Promise, change: Change, seen: Seen, *, present: bool) -> Out
             return Outcome.HELD
         return Outcome.BROKEN if promise.owns(refusal) or not present else Outcome.BLOCKED
     if refusal is None:
-        return Outcome.HELD if seen.true else Outcome.BROKEN
+        shown = seen.true if change.shows is None else change.shows(seen.rows or ())
+        return Outcome.HELD if shown else Outcome.BROKEN
     if promise.owns(refusal) or refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER):
         return Outcome.BROKEN
     return Outcome.BLOCKED
+
+
+def _compared(seen: Seen, reference: Seen) -> Outcome:
+    """Two ways to do the same: where both are refused alike, nothing was compared."""
+    if seen.refusal is None or reference.refusal is None:
+        same = seen.refusal is reference.refusal and seen.rows == reference.rows
+        return Outcome.HELD if same else Outcome.BROKEN
+    return Outcome.BLOCKED if seen.refusal.sqlstate == reference.refusal.sqlstate else Outcome.BROKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +210,6 @@ class Contradiction:
     @property
     def expected(self) -> str:
         """What the promise says should have happened."""
-        return self.change.promised if isinstance(self.change, Violation) else "accepted"
+        if isinstance(self.change, Violation):
+            return self.change.promised
+        return "accepted" if self.change.wanted is None else self.change.wanted

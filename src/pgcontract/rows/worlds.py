@@ -107,10 +107,14 @@ class World:
 
 @dataclass
 class Worlds:
-    """Plans worlds for one live catalog. ``offset`` moves all key values away from rows that are there already."""
+    """Plans worlds for one live catalog. ``offset`` moves all key values away from rows that are there already.
+
+    ``roles`` maps a role's name in the contract to its name on this server, where that is another.
+    """
 
     catalog: Catalog
     oracle: Oracle
+    roles: Mapping[str, str] = field(default_factory=dict)
     offset: int = 0
     _shapes: dict[Name, Shape] = field(default_factory=dict)
     _worlds: dict[tuple[Name, frozenset[ForeignKey]], World | Unbuildable] = field(default_factory=dict)
