@@ -14,11 +14,13 @@ from hypothesis.strategies import SearchStrategy
 from pgcontract.model import Table, Verdict
 from pgcontract.promises.base import Cases, Change, Contradiction, Direction, Outcome, Promise, Seen, judge
 from pgcontract.rows.shape import Unbuildable
-from pgcontract.rows.statements import paste
+from pgcontract.rows.statements import Statement, paste
 from pgcontract.rows.worlds import Worlds
-from pgcontract.session import Session
+from pgcontract.session import CASES_AT_ONCE, Session
+from pgcontract.values.types import UnknownType
 
 DEFAULT_EXAMPLES = 25
+FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,18 @@ class Prover:
             cases = promise.accepts(self.worlds) if direction is Direction.ACCEPTS else promise.rejects(self.worlds)
         except Unbuildable as error:
             return Evidence(direction, missing=error.what)
+        except UnknownType as error:
+            return Evidence(direction, missing=error.what)
         except KeyError as error:
             # rows are made from the live catalog, and it has no such column any more
             return Evidence(direction, missing=f"the live table has no column {error}")
         if cases.missing is not None:
             return Evidence(direction, missing=cases.missing)
-        return _Trial(self, promise, direction, cases).evidence()
+        evidence = _Trial(self, promise, direction, cases).evidence()
+        if cases.prepared:
+            # the next promise asks for its rows in a database as it is, not without what was taken away for this one
+            self.session.enter(())
+        return evidence
 
 
 def _rewrites(table: Table) -> bool:
@@ -117,15 +125,33 @@ class _Trial:
         return self._try_all([change])
 
     def _try_all(self, changes: Sequence[Change]) -> Contradiction | None:
-        """The first contradiction among many cases, of which dozens share a round trip."""
-        seen = list(self._session.run_all([change.statements for change in changes]))
+        """The first contradiction among many cases: a few, then ever more at once, since a broken one may be slow."""
+        start, size = 0, FEW
+        while start < len(changes):
+            found = self._try_some(changes[start : start + size])
+            if found is not None:
+                return found
+            start, size = start + size, min(2 * size, CASES_AT_ONCE)
+        return None
+
+    def _try_some(self, changes: Sequence[Change]) -> Contradiction | None:
+        """The first contradiction among cases that are all run."""
+        seen = self._run([(c.layer, c.statements) for c in changes])
         compared = [change for change in changes if change.reference]
-        references = iter(list(self._session.run_all([(*c.setup, *c.reference) for c in compared])))
+        references = iter(self._run([(c.instead, (*c.setup, *c.reference)) for c in compared]))
         found = (
             self._judged(change, one, next(references) if change.reference else None)
             for change, one in zip(changes, seen, strict=True)
         )
         return next((c for c in found if c is not None), None)
+
+    def _run(self, cases: Sequence[tuple[tuple[Statement, ...], tuple[Statement, ...]]]) -> list[Seen]:
+        """What came of each case; cases with the same layer share it."""
+        found: dict[int, Seen] = {}
+        for layer in dict.fromkeys(layer for layer, _ in cases):
+            those = [n for n, (its, _) in enumerate(cases) if its == layer]
+            found |= zip(those, self._session.run_all([cases[n][1] for n in those], layer), strict=True)
+        return [found[n] for n in range(len(cases))]
 
     def _judged(self, change: Change, seen: Seen, reference: Seen | None) -> Contradiction | None:
         outcome = judge(self._promise, change, seen, present=self._present, reference=reference)
@@ -202,9 +228,14 @@ def counterexample(promise: Promise, contradiction: Contradiction) -> str:
     seen: Seen = contradiction.seen
     lines = [f"-- {promise.id}: {promise.clause}".replace("\n", " "), "BEGIN;"]
     lines += [f"{paste(s)};" for s in contradiction.setup]
-    lines += [f"{paste(s)};" for s in contradiction.change.setup]
+    change = contradiction.change
+    lines += [f"{paste(s)};" for s in (*change.layer, *change.setup)]
+    lines += ["SAVEPOINT here;"] if change.reference else []
     lines += [f"-- promised: {contradiction.expected}; seen: {seen}".replace("\n", " ")]
-    lines += [f"{paste(s)};" for s in contradiction.change.act]
+    lines += [f"{paste(s)};" for s in change.act]
+    if change.reference:
+        lines += ["ROLLBACK TO SAVEPOINT here;", "-- what it is compared with:"]
+        lines += [f"{paste(s)};" for s in (*change.instead, *change.reference)]
     return "\n".join([*lines, "ROLLBACK;"])
 
 

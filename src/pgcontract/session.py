@@ -8,15 +8,16 @@ or tried here is rolled back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import pq, sql
 
 from pgcontract.errors import ServerError
 from pgcontract.model import Table
-from pgcontract.promises.base import Seen
+from pgcontract.promises.base import Rows, Seen
 from pgcontract.rows.oracle import Evaluated, Refusal
-from pgcontract.rows.statements import Row, Statement
+from pgcontract.rows.statements import Row, Statement, Value
 
 FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)
 MOST_PREPARED = 2000
@@ -24,17 +25,31 @@ CASES_AT_ONCE = 50
 """Few enough that what the server answers fits its socket, while we still send."""
 ROLLBACK = b"ROLLBACK TO SAVEPOINT example"
 NO_SUCH_STATEMENT = "26000"
+STATEMENT_TIMEOUT = "10s"
 SETTINGS = (
     "SET search_path = ''",
     "SET TimeZone = 'UTC'",
     "SET DateStyle = 'ISO, MDY'",
     "SET IntervalStyle = 'postgres'",
     "SET client_min_messages = error",
-    "SET statement_timeout = '10s'",
+    f"SET statement_timeout = '{STATEMENT_TIMEOUT}'",
 )
 """What literals and printed values depend on. Names outside ``pg_catalog`` are always qualified."""
 
 _FIELD = pq.DiagnosticField
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said to one statement: an error, or its rows and how many it returned or changed.
+
+    ``columns`` is None for a statement that is no query.
+    """
+
+    refusal: Refusal | None = None
+    rows: Rows = ()
+    columns: tuple[str, ...] | None = None
+    count: int = 0
 
 
 class Session:
@@ -50,7 +65,9 @@ class Session:
         self._pg = connection.pgconn
         self._pg.nonblocking = 0
         self._prepared: dict[str, bytes] = {}
+        self._met: set[str] = set()
         self._counter = 0
+        self._mark: bytes | None = None
         for setting in SETTINGS:
             self._send(setting)
         self._send("BEGIN")
@@ -67,11 +84,7 @@ class Session:
         key = tuple(setup)
         if self._world == key:
             return None
-        self._world = None
-        self._send("ROLLBACK")
-        if len(self._prepared) > MOST_PREPARED:
-            self._send("DEALLOCATE ALL")
-            self._prepared.clear()
+        self._leave_world()
         self._send("BEGIN")
         self._send("SAVEPOINT base")
         seen = self._pipeline(key, savepoint=None)
@@ -81,6 +94,28 @@ class Session:
             self._world = key
         return seen.refusal
 
+    def set(self, setting: str, value: str | None) -> None:
+        """Change a setting for the rest of the session, as SET does; None takes the database's own value."""
+        name = sql.Identifier(setting).as_string()
+        self._leave_world()
+        self._send(f"RESET {name}" if value is None else f"SET {name} = {sql.Literal(value).as_string()}")
+        self._send("BEGIN")
+        self._send("SAVEPOINT base")
+
+    def mark(self, savepoint: str | None) -> None:
+        """Have what is asked from now on leave alone whatever was done up to this savepoint; None: up to the world."""
+        self._mark = None if savepoint is None else f"ROLLBACK TO SAVEPOINT {savepoint}".encode()
+
+    def answers(self, statements: Sequence[Statement]) -> list[Answer | None]:
+        """Run statements where the last ones left off, in one round trip; None for those behind an error.
+
+        A text that comes again is prepared.
+        """
+        try:
+            return self._answers(self._queue(statements, None, prepare=None))
+        except psycopg.OperationalError as error:
+            raise self._gone(error) from error
+
     def leave(self) -> None:
         """Forget the world, so that the next one is entered in a fresh transaction."""
         self._world = None
@@ -89,8 +124,28 @@ class Session:
         """Run statements on top of the world in one round trip. What they did is undone by the next call."""
         return self._pipeline(statements, savepoint=ROLLBACK)
 
-    def run_all(self, cases: Sequence[Sequence[Statement]]) -> Iterator[Seen]:
-        """Run many cases, each on top of the world alone, some dozens a round trip."""
+    def run_all(self, cases: Sequence[Sequence[Statement]], layer: Sequence[Statement] = ()) -> Iterator[Seen]:
+        """Run many cases, each on top of the world and the layer alone, some dozens a round trip.
+
+        Where the layer is refused, so is every case, at position -1.
+        """
+        if not layer:
+            yield from self._run_all(cases)
+            return
+        refused = self.run(layer).refusal
+        if refused is not None:
+            yield from (Seen(replace(refused, position=-1)) for _ in cases)
+            return
+        # the inner savepoint is in the place of the outer one, until it is released
+        self._send("SAVEPOINT example")
+        found = list(self._run_all(cases))
+        self._send(ROLLBACK.decode())
+        self._send("RELEASE SAVEPOINT example")
+        # the layer goes as well, and with it its locks
+        self._send(ROLLBACK.decode())
+        yield from found
+
+    def _run_all(self, cases: Sequence[Sequence[Statement]]) -> Iterator[Seen]:
         for start in range(0, len(cases), CASES_AT_ONCE):
             together = cases[start : start + CASES_AT_ONCE]
             try:
@@ -112,10 +167,31 @@ class Session:
         """The first error that these statements meet in a transaction of their own."""
         return self.enter(()) or self.run(statements).refusal
 
+    def tried(
+        self, setup: Sequence[Statement], cases: Sequence[Sequence[Statement]], layer: Sequence[Statement] = ()
+    ) -> Sequence[Refusal | Rows]:
+        """What each case's last query returns on top of a world and a layer, or what refused it."""
+        refused = self.enter(setup)
+        if refused is not None:
+            return [refused for _ in cases]
+        return [seen.refusal or seen.rows or () for seen in self.run_all(cases, layer)]
+
     def truth(
         self, table: Table, expressions: Sequence[str], rows: Sequence[Row]
     ) -> Sequence[tuple[bool | None, ...] | None]:
         """Evaluate expressions over rows in one query; where that fails, row by row."""
+        found = self._over(table, ", ".join(f"({e})::boolean" for e in expressions), rows)
+        return [None if row is None else tuple(None if f is None else f == b"t" for f in row) for row in found]
+
+    def values(
+        self, table: Table, expressions: Sequence[str], rows: Sequence[Row]
+    ) -> Sequence[tuple[Value, ...] | None]:
+        """The same, as text."""
+        found = self._over(table, ", ".join(f"({e})::text" for e in expressions), rows)
+        return [None if row is None else tuple(None if f is None else f.decode() for f in row) for row in found]
+
+    def _over(self, table: Table, asked: str, rows: Sequence[Row]) -> list[tuple[bytes | None, ...] | None]:
+        """What a select list gives for each row; None for a row with which it fails."""
         if not rows:
             return []
         types = {c.name: c.type for c in table.columns}
@@ -124,7 +200,6 @@ class Session:
         arrays = ", ".join(f"${n + 1}::text[]" for n in range(len(names)))
         given = ", ".join(f"v{n}" for n in range(len(names)))
         alias = sql.Identifier(table.name.name).as_string()
-        asked = ", ".join(f"({e})::boolean" for e in expressions)
         text = (
             f'SELECT {asked} FROM (SELECT "the row\'s number", {inner} FROM unnest({arrays})'
             f' WITH ORDINALITY AS given ({given}, "the row\'s number")) AS {alias}'
@@ -133,11 +208,11 @@ class Session:
         values = tuple(_array([row[c] for row in rows]) for c in names)
         seen = self._apart(Statement(text, values))
         if seen.refusal is None and seen.rows is not None:
-            return [tuple(None if field is None else field == b"t" for field in row) for row in seen.rows]
+            return list(seen.rows)
         if len(rows) == 1:
             return [None]
         middle = len(rows) // 2
-        return [*self.truth(table, expressions, rows[:middle]), *self.truth(table, expressions, rows[middle:])]
+        return [*self._over(table, asked, rows[:middle]), *self._over(table, asked, rows[middle:])]
 
     def evaluate(self, expressions: Sequence[tuple[str, str]]) -> Sequence[Evaluated]:
         """Evaluate each expression twice; one that raises an error is taken for volatile."""
@@ -157,23 +232,34 @@ class Session:
         """Roll everything back and close the connection."""
         self._connection.close()
 
+    def _leave_world(self) -> None:
+        self._world = self._mark = None
+        self._send("ROLLBACK")
+        if len(self._prepared) > MOST_PREPARED:
+            self._send("DEALLOCATE ALL")
+            self._prepared.clear()
+            self._met.clear()
+
     def _apart(self, statement: Statement) -> Seen:
         """Run one statement, rolled back to whatever savepoint is the innermost."""
-        world = self._world is not None
-        return self._pipeline(
-            [statement], savepoint=ROLLBACK if world else b"ROLLBACK TO SAVEPOINT base", prepare=False
-        )
+        world = ROLLBACK if self._world is not None else b"ROLLBACK TO SAVEPOINT base"
+        return self._pipeline([statement], savepoint=self._mark or world, prepare=None)
 
-    def _pipeline(self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool = True) -> Seen:
+    def _pipeline(
+        self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool | None = True
+    ) -> Seen:
         try:
             return self._collect(self._queue(statements, savepoint, prepare=prepare))
         except psycopg.OperationalError as error:
             raise self._gone(error) from error
 
     def _queue(
-        self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool = True
+        self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool | None = True
     ) -> list[tuple[int, str | None]]:
-        """Send statements up to a synchronisation point; returns what ``_collect`` has to know of them."""
+        """Send statements up to a synchronisation point; returns what ``_collect`` has to know of them.
+
+        ``prepare`` None: those that have been met before.
+        """
         pg = self._pg
         if pg.pipeline_status == pq.PipelineStatus.OFF:
             pg.enter_pipeline_mode()
@@ -183,13 +269,22 @@ class Session:
             sent.append((-1, None))
         for position, statement in enumerate(statements):
             values = [v.encode() if isinstance(v, str) else v for v in statement.values]
-            if prepare:
+            if prepare or (prepare is None and self._again(statement.text)):
                 pg.send_query_prepared(self._prepare(statement.text, sent, position), values)
             else:
                 pg.send_query_params(statement.text.encode(), values)
             sent.append((position, None))
         pg.pipeline_sync()
         return sent
+
+    def _again(self, text: str) -> bool:
+        """Whether this text has been met before."""
+        if text in self._prepared or text in self._met:
+            return True
+        if len(self._met) >= MOST_PREPARED:
+            self._met.clear()
+        self._met.add(text)
+        return False
 
     def _prepare(self, text: str, sent: list[tuple[int, str | None]], position: int) -> bytes:
         """The statement's name; it is prepared on the way if it was not yet."""
@@ -208,22 +303,12 @@ class Session:
         ``sent`` says for each result to come which statement it belongs to, and its text where it prepares it:
         behind an error nothing is prepared, and the name must not be used again.
         """
-        pg = self._pg
         refusal: Refusal | None = None
         rows: list[tuple[bytes | None, ...]] | None = None
         arrived = iter(sent)
-        while True:
-            result = pg.get_result()
-            if result is None:
-                if pg.status != pq.ConnStatus.OK:
-                    raise self._gone(None)
-                continue
-            if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                return Seen(refusal, None if refusal else rows)
+        while (result := self._next()).status != pq.ExecStatus.PIPELINE_SYNC:
             position, prepares = next(arrived)
             if result.status in FAILED:
-                if pg.status != pq.ConnStatus.OK:
-                    raise self._gone(None)
                 refusal = refusal or _refusal(result, position)
                 if prepares is not None:
                     del self._prepared[prepares]
@@ -232,6 +317,33 @@ class Session:
                 rows = [tuple(result.get_value(row, field) for field in fields) for row in count]
             elif prepares is None:
                 rows = None
+        return Seen(refusal, None if refusal else rows)
+
+    def _answers(self, sent: Sequence[tuple[int, str | None]]) -> list[Answer | None]:
+        """Read every result up to the synchronisation point, one answer a statement."""
+        found: list[Answer | None] = []
+        arrived = iter(sent)
+        while (result := self._next()).status != pq.ExecStatus.PIPELINE_SYNC:
+            position, prepares = next(arrived)
+            if result.status not in FAILED:
+                found += [_answer(result)] if prepares is None else []
+                continue
+            if prepares is not None:
+                del self._prepared[prepares]
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                found.append(Answer(_refusal(result, position)))
+            elif position >= len(found):
+                found.append(None)
+        return found
+
+    def _next(self) -> pq.abc.PGresult:
+        """The next result, past the ends of statements. Raises ServerError where there will be none."""
+        while True:
+            result = self._pg.get_result()
+            if self._pg.status != pq.ConnStatus.OK:
+                raise self._gone(None)
+            if result is not None:
+                return result
 
     def _plain(self) -> None:
         if self._pg.pipeline_status != pq.PipelineStatus.OFF:
@@ -255,6 +367,16 @@ class Session:
         )
 
 
+def _answer(result: pq.abc.PGresult) -> Answer:
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        return Answer(count=result.command_tuples or 0)
+    fields, count = range(result.nfields), range(result.ntuples)
+    names = tuple((result.fname(field) or b"").decode(errors="replace") for field in fields)
+    return Answer(
+        rows=[tuple(result.get_value(row, field) for field in fields) for row in count], columns=names, count=len(count)
+    )
+
+
 def _refusal(result: pq.abc.PGresult, position: int) -> Refusal:
     def diagnostic(which: pq.DiagnosticField) -> str | None:
         value = result.error_field(which)
@@ -268,6 +390,8 @@ def _refusal(result: pq.abc.PGresult, position: int) -> Refusal:
         column=diagnostic(_FIELD.COLUMN_NAME),
         table=diagnostic(_FIELD.TABLE_NAME),
         datatype=diagnostic(_FIELD.DATATYPE_NAME),
+        context=diagnostic(_FIELD.CONTEXT),
+        place=int(place) if (place := diagnostic(_FIELD.STATEMENT_POSITION)) else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pgcontract.model import Action, ForeignKey, Name
-from pgcontract.promises.referential_action import Closure, Event, Present
+from pgcontract.promises.closure import Closure, Event, Present
 
 PARENT, CHILD, GRANDCHILD = (Name("public", n) for n in ("parent", "child", "grandchild"))
 

@@ -30,6 +30,8 @@ class Change:
     ``setup`` only prepares: if it fails, the case says nothing. ``act`` is what is judged. Where the last of ``act``
     returns rows, there must be exactly one, every field of it true; or they must be as ``shows`` says, of which
     ``wanted`` tells people. Where there is a ``reference``, it is run in ``act``'s place, too, and must give the same.
+    ``layer`` is done before ``setup``, and ``instead`` in its place for the reference: statements that are dear, and
+    that many cases share. If they fail, the case says nothing, either.
     ``guard`` makes a query that is true where the case really is what it claims to be; it is asked only when the
     outcome contradicts the promise.
     """
@@ -40,10 +42,12 @@ class Change:
     shows: Callable[[Rows], bool] | None = None
     wanted: str | None = None
     reference: tuple[Statement, ...] = ()
+    layer: tuple[Statement, ...] = ()
+    instead: tuple[Statement, ...] = ()
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """Everything that is sent, in order."""
+        """Everything that is sent on top of the layer, in order."""
         return (*self.setup, *self.act)
 
 
@@ -176,7 +180,7 @@ def judge(promise: Promise, change: Change, seen: Seen, *, present: bool, refere
     if refusal is not None and refusal.position < len(change.setup):
         return Outcome.BLOCKED
     if reference is not None:
-        return _compared(seen, reference)
+        return _compared(promise, change, seen, reference)
     if isinstance(change, Violation):
         if refusal is None:
             return Outcome.BROKEN
@@ -191,12 +195,16 @@ def judge(promise: Promise, change: Change, seen: Seen, *, present: bool, refere
     return Outcome.BLOCKED
 
 
-def _compared(seen: Seen, reference: Seen) -> Outcome:
-    """Two ways to do the same: where both are refused alike, nothing was compared."""
-    if seen.refusal is None or reference.refusal is None:
-        same = seen.refusal is reference.refusal and seen.rows == reference.rows
-        return Outcome.HELD if same else Outcome.BROKEN
-    return Outcome.BLOCKED if seen.refusal.sqlstate == reference.refusal.sqlstate else Outcome.BROKEN
+def _compared(promise: Promise, change: Change, seen: Seen, reference: Seen) -> Outcome:
+    """Two ways to do the same. Where both are refused alike, only the promise's own refusal says that it is kept."""
+    one, other = seen.refusal, reference.refusal
+    if other is not None and other.position < len(change.setup):
+        return Outcome.BLOCKED
+    if one is None or other is None:
+        return Outcome.HELD if one is other and seen.rows == reference.rows else Outcome.BROKEN
+    if (one.sqlstate, one.constraint) != (other.sqlstate, other.constraint):
+        return Outcome.BROKEN
+    return Outcome.HELD if promise.owns(other) else Outcome.BLOCKED
 
 
 @dataclass(frozen=True, slots=True)

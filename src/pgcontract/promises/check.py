@@ -18,6 +18,7 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, Check, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause
 from pgcontract.rows.statements import Statement, Value
@@ -142,7 +143,13 @@ class TableCheck:
         parents = [{**a} for pair in world.parents.values() for a in pair]
         options = [
             [p[c] for p in parents if c in p]
-            + shape.options(c, literals, world.base[c], most=shape.most(len(columns)), strict=strict)
+            + shape.options(
+                c,
+                tuple(way) if self._null(world, c, way, strict=strict) else literals,
+                world.base[c],
+                most=shape.most(len(columns)),
+                strict=strict,
+            )
             for c in columns
         ]
         if not all(options):
@@ -193,6 +200,9 @@ class TableCheck:
         for column in shape.columns:
             if column.name not in frozen.columns:
                 continue
+            if self._null(world, column.name, way, strict=strict):
+                strategies[column.name] = st.none()
+                continue
             reach = shape.domain(column.name, literals, strict=strict)
             if reach.empty:
                 return None
@@ -208,6 +218,11 @@ class TableCheck:
         return st.fixed_dictionaries(strategies).map(lambda values: {**world.base, **values})
 
     @staticmethod
+    def _null(world: World, column: str, way: Iterable[Literal], *, strict: bool) -> bool:
+        """Whether this way asks for NULL: other CHECKs, which NULL passes, are then no reason to find no value."""
+        return world.shape.domain(column, way, strict=strict).null == "required"
+
+    @staticmethod
     def _either(always: list[Change], drawn: list[SearchStrategy[Change]]) -> SearchStrategy[Change]:
         """Draw freely where the solver can, and fall back on rows that were evaluated."""
         return st.one_of(*drawn, st.sampled_from(always)) if drawn else st.sampled_from(always)
@@ -221,7 +236,7 @@ class TableCheck:
         )
 
     def _guard(self, world: World, row: dict[str, Value], want: bool | str) -> Callable[[], Statement]:
-        return partial(_evaluation, world, self.check.expression, row, want)
+        return partial(_evaluation, world, inlined(self.check.expression, world.table), row, want)
 
 
 def _evaluation(world: World, expression: str, row: dict[str, Value], want: bool | str) -> Statement:

@@ -12,8 +12,8 @@ from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.statements import Statement, Value
-from pgcontract.rows.worlds import World, Worlds
+from pgcontract.rows.statements import Statement, Value, identifier, where
+from pgcontract.rows.worlds import Way, World, Worlds
 from pgcontract.values.types import Refused, UnknownType, space
 
 DATA_EXCEPTION = "22"
@@ -27,7 +27,11 @@ class ColumnType:
     column: Column
 
     kind = "column type"
-    directions = (Direction.ACCEPTS, Direction.REJECTS)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """A generated column is given no value that it could refuse."""
+        return (Direction.ACCEPTS,) if self.column.generated is not None else (Direction.ACCEPTS, Direction.REJECTS)
 
     @property
     def id(self) -> str:
@@ -45,9 +49,15 @@ class ColumnType:
         if not world.has_column(self.column.name):
             return gone(self.table, self.column.name)
         name = self.column.name
+        if self.column.generated is not None:
+            return Cases(tuple(self._made(world, row) for row in world.varied), world=world)
         if world.parents:
             rows = [{**world.base, **parent} for parents in world.parents.values() for parent in parents]
             return Cases(tuple(self._stored(world, row) for row in rows), world=world)
+        if world.ways:
+            # what it takes to tie the two, triggers may tie otherwise
+            world = self._world(worlds, quiet=True)
+            return Cases(tuple(self._tied(world, way) for ways in world.ways.values() for way in ways), world=world)
         host = world.host(name)
         if host is None:
             return Cases(world=world, missing=f"no row with a value in {name} was found that passes the CHECKs")
@@ -81,9 +91,10 @@ class ColumnType:
         live = table.column(self.column.name) if table else None
         return live is not None and live.type == self.column.type
 
-    def _world(self, worlds: Worlds) -> World:
+    def _world(self, worlds: Worlds, *, quiet: bool = False) -> World:
         table = worlds.shape(self.table).table
-        return worlds.world(self.table, frozenset(fk for fk in table.foreign_keys if self.column.name in fk.columns))
+        needed = frozenset(fk for fk in table.foreign_keys if self.column.name in fk.columns)
+        return worlds.world(self.table, needed, quiet=quiet)
 
     def _stored(self, world: World, row: dict[str, Value]) -> Change:
         name = self.column.name
@@ -96,6 +107,31 @@ class ColumnType:
         )
         statement = world.insert(row, show=[name], returning=returning, extra=(row[name], self.column.type))
         return Change((statement,), guard=partial(self._guard, world, row))
+
+    def _tied(self, world: World, way: Way) -> Change:
+        """A row that comes to its parent in a way of its own; what is stored is looked at afterwards."""
+        name, shape = self.column.name, world.shape
+        column, table = sql.Identifier(name).as_string(), identifier(self.table).as_string()
+        primary = world.table.primary_key
+        key = {c: way.child[c] for c in (primary.columns if primary else shape.explicit(way.child))}
+        condition, values = where(key, shape.types, start=3)
+        read = (
+            f"SELECT {column}::text IS NOT DISTINCT FROM ($1::{self.column.type})::text AS same_value,"
+            f" pg_typeof({column}) = $2::regtype AS same_type FROM {table} WHERE {condition}"
+        )
+        return Change((*way.acts, Statement(read, (way.child[name], self.column.type, *values))), way.setup)
+
+    def _made(self, world: World, row: dict[str, Value]) -> Change:
+        """What a generated column holds is of the type; its value is another promise."""
+        name = self.column.name
+        count = len(world.shape.explicit(row))
+        returning = (
+            f" RETURNING pg_typeof({sql.Identifier(name).as_string()}) = ${count + 1}::regtype AS same_type, ("
+            f"SELECT format_type(atttypid, atttypmod) = ${count + 2} FROM pg_catalog.pg_attribute"
+            f" WHERE attrelid = ${count + 3}::regclass AND attname = ${count + 4}) AS same_modifier"
+        )
+        extra = (self.column.type, self.column.type, identifier(self.table).as_string(), name)
+        return Change((world.insert(row, returning=returning, extra=extra),))
 
     def _guard(self, world: World, row: dict[str, Value]) -> Statement:
         """True where the CHECKs can be evaluated for the row: their own arithmetic may leave a type's range."""
@@ -112,8 +148,7 @@ class ColumnType:
 
 
 def promises(catalog: Catalog) -> Iterator[ColumnType]:
-    """The type of every column that can be written; a generated one's is its expression's business."""
+    """The type of every column."""
     for table in catalog.tables:
         for column in table.columns:
-            if column.generated is None and column.identity != "ALWAYS":
-                yield ColumnType(table.name, column)
+            yield ColumnType(table.name, column)

@@ -13,15 +13,20 @@ from psycopg import sql
 
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, ForeignKey, Name
-from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.shape import clause
 from pgcontract.rows.statements import Row, Statement, Value, identifier
+from pgcontract.rows.ways import constraint_mode, taken
 from pgcontract.rows.worlds import World, Worlds
 
 FOREIGN_KEY_VIOLATION = "23503"
-IMMEDIATE = Statement("SET CONSTRAINTS ALL IMMEDIATE")
 NOBODY = 7
 """The number of a fresh key value that no row of a world has."""
+MOST_TRIED = 2000
+MOST_ORPHANS = 200
+MOST_REPAIRED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +54,29 @@ class Reference:
     def accepts(self, worlds: Worlds) -> Cases:
         """Either twin's parent; NULL in each nullable column (in all of them at once, for MATCH FULL)."""
         world = worlds.world(self.table, frozenset([self.foreign_key]))
-        rows = [{**world.base, **parent} for parent in self._parents(world)]
-        rows += self._with_nulls(world)
+        if (lost := self._lost(world)) is not None:
+            return gone(self.table, lost)
+        changes = [
+            Change((*way.acts, *self._at_once()), way.setup) for way in world.ways.get(self.foreign_key.name, ())
+        ]
+        rows = self._with_nulls(world)
         good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
-        if not good:
+        changes += [self._change(world, row) for row in good]
+        if not changes:
             return Cases(world=world, missing="no row with an existing parent was found that passes the CHECKs")
-        changes = [self._change(world, row) for row in good]
         return Cases(tuple(changes), st.sampled_from(changes), world=world)
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Keys that no parent has, while every other foreign key of the table is satisfied."""
         world = worlds.world(self.table, frozenset([self.foreign_key]))
-        rows = list(islice(self._orphans(world), 200))
+        if (lost := self._lost(world)) is not None:
+            return gone(self.table, lost)
+        rows = list(islice(self._orphans(world), MOST_ORPHANS))
         good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
+        if not good:
+            # CHECKs may tie the key's columns to others
+            kept = frozenset(world.shape.sources(self.foreign_key.columns))
+            good = [r for row in rows[:MOST_REPAIRED] if (r := world.shape.find(row, fixed=kept)) is not None]
         if not good:
             return Cases(world=world, missing="no row was found that breaks this foreign key and no other")
         always = tuple(self._violation(world, row) for row in good[:12])
@@ -82,37 +97,62 @@ class Reference:
     def _holds(self, world: World, rows: list[dict[str, Value]]) -> list[bool]:
         return world.shape.holds(list(world.shape.clauses.values()), rows)
 
-    def _with_nulls(self, world: World) -> Iterator[dict[str, Value]]:
+    def _lost(self, world: World) -> str | None:
+        """A column of the key that the live table has no more."""
+        return next((c for c in self.foreign_key.columns if not world.has_column(c)), None)
+
+    def _with_nulls(self, world: World) -> list[dict[str, Value]]:
+        """Rows with NULL in one of the key's columns; for MATCH FULL in all."""
         fk = self.foreign_key
         nullable = [c for c in fk.columns if (column := world.table.column(c)) and not column.not_null]
-        if fk.match_full:
-            if len(nullable) == len(fk.columns):
-                yield {**world.base, **dict.fromkeys(fk.columns)}
-            return
-        for parent in self._parents(world)[:1]:
-            yield from ({**world.base, **parent, c: None} for c in nullable)
+        ways = [w.child for w in world.ways.get(fk.name, ()) if w.plain]
+        start = dict(ways[0] if ways else world.base)
+        together = [nullable] if len(nullable) == len(fk.columns) else []
+        sets = together if fk.match_full else [[c] for c in nullable]
+        found = []
+        for columns in sets:
+            plain = {c for c in columns if c in world.shape.names}
+            computed = [clause(is_null(c), world.table, want=True) for c in columns if c not in plain]
+            row = {**start, **dict.fromkeys(plain)}
+            kept = frozenset(c for c in fk.columns if c in world.shape.names)
+            found += [world.shape.find(row, computed, fixed=kept) if computed else row]
+        return [row for row in found if row is not None]
 
     def _orphans(self, world: World) -> Iterator[dict[str, Value]]:
         """Rows whose key is nobody's: fresh values, values of the two parents mixed, NULLs where MATCH FULL forbids."""
         fk = self.foreign_key
-        parents = self._parents(world)
-        options = []
-        for column in fk.columns:
-            found = world.table.column(column)
-            fresh = world.shape.domain(column, world.shape.sure).fresh(NOBODY)
-            values: list[Value] = [*(p[column] for p in parents), world.base.get(column)]
-            values += [fresh] if fresh is not None else []
-            values += [None] if found is not None and not found.not_null else []
-            options.append(list(dict.fromkeys(values)))
-        rest = [f for f in world.table.foreign_keys if f.name != fk.name]
+        rest = [f for f in world.table.foreign_keys if f.name != fk.name and f.enforced]
+        columns = world.shape.sources(fk.columns)
+        options = [self._tried(world, column) for column in columns]
         bases = [dict(world.base)]
         bases += [
-            {**world.base, c: None} for f in rest for c in f.columns if c not in fk.columns and self._nullable(world, c)
+            {**world.base, c: None}
+            for f in rest
+            for c in f.columns
+            if c not in fk.columns and c in world.shape.names and self._nullable(world, c)
         ]
-        for base, key in product(bases, product(*options)):
-            row = {**base, **dict(zip(fk.columns, key, strict=True))}
-            if not self._satisfied(world, fk, row) and all(self._satisfied(world, f, row) for f in rest):
+        tries = ({**base, **dict(zip(columns, key, strict=True))} for base, key in product(bases, product(*options)))
+        for row in world.shape.completed(list(islice(tries, MOST_TRIED))):
+            if self._satisfied(world, fk, row) or not all(self._satisfied(world, f, row) for f in rest):
+                continue
+            if not taken(world, world.table, row):
                 yield row
+
+    def _tried(self, world: World, column: str) -> list[Value]:
+        """Values of one column of the key, or of one that a generated column of it is made from."""
+        values: list[Value] = [world.base[column]]
+        if column in self.foreign_key.columns:
+            fresh = world.shape.domain(column, world.shape.sure).fresh(NOBODY)
+            ways = [w.child[column] for w in world.ways.get(self.foreign_key.name, ()) if not w.before]
+            values = [*ways, *(p[column] for p in self._parents(world)), *values]
+            values += [world.twin[column]] + ([fresh] if fresh is not None else [])
+            if fresh is None:
+                # few values: those that no parent happens to have
+                values += world.shape.options(column, world.shape.sure)
+        else:
+            values += world.shape.options(column, world.shape.sure)
+        values += [None] if self._nullable(world, column) else []
+        return list(dict.fromkeys(values))
 
     @staticmethod
     def _nullable(world: World, column: str) -> bool:
@@ -135,7 +175,7 @@ class Reference:
         """The orphan's key with one column drawn, which no other foreign key shares."""
         fk = self.foreign_key
         shared = {c for f in world.table.foreign_keys if f.name != fk.name for c in f.columns}
-        own = (c for c in fk.columns if c not in shared and row[c] is not None)
+        own = (c for c in fk.columns if c not in shared and c in world.shape.names and row[c] is not None)
         column = next(own, None)
         if column is None:
             return None
@@ -158,7 +198,7 @@ class Reference:
         )
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (IMMEDIATE,) if self.foreign_key.deferred else ()
+        return (constraint_mode(self.table, self.foreign_key.name, "IMMEDIATE"),) if self.foreign_key.deferrable else ()
 
     def _guard(self, world: World, row: dict[str, Value]) -> Callable[[], Statement]:
         return partial(_orphan, world, self.foreign_key, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -11,8 +11,11 @@ from psycopg import sql
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.statements import Value
+from pgcontract.rows.partitions import catch_all, key_of_partitions
+from pgcontract.rows.shape import clause, not_null_clause
+from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
 
 NOT_NULL_VIOLATION = "23502"
@@ -47,8 +50,14 @@ class NotNull:
         world = worlds.world(self.table)
         if not world.has_column(self.column):
             return gone(self.table, self.column)
+        if self.column not in world.shape.names:
+            return _computed(world, self.column, self._violation)
         cases = [self._violation(world, row) for row in world.varied]
-        return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
+        anywhere = catch_all(world.table, world.catalog)
+        note = f"shown with a DEFAULT partition: otherwise no partition has room for NULL in {self.column}"
+        if anywhere is None or self.column not in key_of_partitions(world.table):
+            return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
+        return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world, prepared=(anywhere,), notes=(note,))
 
     def _violation(self, world: World, row: dict[str, Value]) -> Violation:
         statement = world.insert({**row, self.column: None}, show=[self.column])
@@ -90,6 +99,8 @@ class NullAllowed:
         world = worlds.world(self.table)
         if not world.has_column(self.column):
             return gone(self.table, self.column)
+        if self.column not in world.shape.names:
+            return _computed(world, self.column, self._change)
         column = self.column
         first = world.shape.find({**world.base, column: None}, fixed=frozenset([column]))
         if first is None:
@@ -119,9 +130,39 @@ class NullAllowed:
         return live is not None and not live.not_null
 
 
+def _computed(world: World, column: str, made: Callable[[World, dict[str, Value]], Change]) -> Cases:
+    """Rows for which a generated column comes out NULL.
+
+    Where NOT NULL columns keep its expression from that, they are nullable while it is tried.
+    """
+    shape, bound = world.shape, frozenset(c for pair in world.parents.values() for c in pair[0])
+    allowed = {name: c for name, c in shape.clauses.items() if name != not_null_clause(column)}
+    wanted = [clause(is_null(column), world.table, want=True)]
+    found = shape.find(dict(world.base), wanted, fixed=bound, without=[not_null_clause(column)])
+    if found is not None:
+        return Cases((made(world, found),), world=world)
+    primary = world.table.primary_key
+    fixed = set(primary.columns if primary else ()) | {c.name for c in shape.columns if c.identity is not None}
+    sources = [c for c in shape.sources([column]) if c not in fixed]
+    tries = shape.completed([{**world.base, c: None} for c in sources])
+    beside = [c.name for c in shape.generated if c.name != column and set(shape.sources([c.name])) & set(sources)]
+    clauses = [c for name, c in allowed.items() if name not in map(not_null_clause, beside)]
+    kept = shape.holds(clauses, tries)
+    rows = [row for row, holds in zip(tries, kept, strict=True) if holds and row[column] is None]
+    if not rows:
+        return Cases(world=world, missing=f"no row was found for which {column} is generated as NULL")
+    table = identifier(world.table.name).as_string()
+    # other columns that are generated from the same ones would refuse first
+    opened = tuple(
+        Statement(f"ALTER TABLE {table} ALTER COLUMN {sql.Identifier(c).as_string()} DROP NOT NULL")
+        for c in (*sources, *beside)
+    )
+    note = f"shown with {', '.join(sources)} nullable: otherwise {column} is never generated as NULL"
+    return Cases(tuple(made(world, row) for row in rows), world=world, prepared=opened, notes=(note,))
+
+
 def promises(catalog: Catalog) -> Iterator[NotNull | NullAllowed]:
-    """One of the two for every column that can be written."""
+    """One of the two for every column."""
     for table in catalog.tables:
         for column in table.columns:
-            if column.generated is None and column.identity != "ALWAYS":
-                yield (NotNull if column.not_null else NullAllowed)(table.name, column.name)
+            yield (NotNull if column.not_null else NullAllowed)(table.name, column.name)

@@ -7,32 +7,26 @@ statement that took it away, which NO ACTION allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import islice
 
 from psycopg import sql
 
 from pgcontract.contract import action_id
 from pgcontract.model import Action, Catalog, ForeignKey, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
-from pgcontract.promises.foreign_key import FOREIGN_KEY_VIOLATION, IMMEDIATE, NOBODY
+from pgcontract.promises.closure import Closure, Event, Present
+from pgcontract.promises.foreign_key import FOREIGN_KEY_VIOLATION, NOBODY
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.statements import Row, Statement, Value, delete, identifier, update, where
-from pgcontract.rows.worlds import World, Worlds
+from pgcontract.rows.statements import OVERRIDING, Row, Statement, Value, delete, identifier, update, where
+from pgcontract.rows.ways import constraint_mode, key_of, keys_of
+from pgcontract.rows.worlds import Way, World, Worlds
 
 RESTRICT_VIOLATION = "23001"
+STAND_IN = 14
+"""The number of a row that takes a parent's key over."""
 NOT_NULL_VIOLATION = "23502"
-
-Event = Literal["delete", "update"]
-
-
-@dataclass(frozen=True)
-class Present:
-    """A row as the model knows it."""
-
-    table: Name
-    values: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +78,13 @@ class ReferentialAction:
         changes = []
         for act, new in acts:
             if self.action == "NO ACTION":
-                changes.append(Change((act, *self._at_once()), setup=scene.children[:1]))
+                changes.append(Change((*act, *self._at_once()), setup=scene.first))
                 continue
             after = Closure(scene.foreign_keys, scene.rows, scene.default).after(scene.parent, self.event, new)
             if isinstance(after, ForeignKey):
                 return Cases(world=scene.world, missing=f"{after.name} refuses the change first")
-            changes.append(Change((act, *self._at_once(), scene.equals(after)), setup=scene.children))
-        return Cases(tuple(changes), world=scene.world)
+            changes.append(Change((*act, *self._at_once(), scene.equals(after)), setup=(*scene.first, *scene.second)))
+        return Cases(tuple(changes), world=scene.world, prepared=scene.opened, notes=scene.notes)
 
     def rejects(self, worlds: Worlds) -> Cases:
         """The parent may not go, nor change its key, while it has a child; by RESTRICT not even if it is put back."""
@@ -105,13 +99,13 @@ class ReferentialAction:
                 world=scene.world, missing=f"no other value was found for the parent's key in {scene.parent.table}"
             )
         always = tuple(
-            Violation((act, *self._at_once()), scene.children[:1], sqlstates=states, constraint=self.foreign_key.name)
+            Violation((*act, *self._at_once()), scene.first, sqlstates=states, constraint=self.foreign_key.name)
             for act, _ in acts
         )
-        return Cases(always, world=scene.world)
+        return Cases(always, world=scene.world, prepared=scene.opened, notes=scene.notes)
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (IMMEDIATE,) if self.foreign_key.deferred else ()
+        return (constraint_mode(self.table, self.foreign_key.name, "IMMEDIATE"),) if self.foreign_key.deferrable else ()
 
     def owns(self, refusal: Refusal) -> bool:
         """This foreign key's refusal, or NULL where the action put it."""
@@ -134,27 +128,22 @@ class ReferentialAction:
     def _scene(self, worlds: Worlds) -> Scene | str:
         """Two parents, each with its child; a reason where there is no such thing."""
         fk = self.foreign_key
-        world = worlds.world(self.table, frozenset([fk]))
-        rows = [Present(p.table, p.values) for p in world.placed]
-        children: list[Statement] = []
-        parents: list[Present] = []
-        for row, values in zip((world.base, world.twin), world.parents[fk.name], strict=True):
-            wanted = tuple(values[c] for c in fk.columns)
-            found = (r for r in rows if r.table == fk.references and tuple(r.values.get(k) for k in fk.keys) == wanted)
-            parent = next(found, None)
-            child = world.shape.find({**row, **values}, fixed=frozenset(values))
-            if parent is None or child is None:
-                return "no child was found that passes the CHECKs"
-            parents.append(parent)
-            children.append(world.insert(child, show=fk.columns))
-            rows.append(Present(self.table, child))
+        # a trigger that follows, or puts back what the action did, is another promise
+        world = worlds.world(self.table, frozenset([fk]), quiet=True)
+        if fk.name not in world.ways:
+            return "no child was found that passes the CHECKs"
+        ways = world.ways[fk.name]
+        placed = [p for p in world.placed if all(p is not w.was for w in ways)]
+        rows = [Present(p.table, p.values) for p in (*placed, *(p for w in ways for p in w.before))]
+        rows += [Present(self.table, w.child) for w in ways]
+        parents = [next(r for r in rows if r.values is w.parent.values) for w in ways]
         # live foreign keys make the model, but for this one, which is as it was frozen
         keys = {
             t.name: [f for f in t.foreign_keys if (t.name, f.name) != (self.table, fk.name)]
             for t in worlds.catalog.tables
         }
         keys[self.table].append(fk)
-        return Scene(self, worlds, world, tuple(children), tuple(rows), parents[0], parents[1], keys)
+        return Scene(self, worlds, world, ways, tuple(rows), parents[0], parents[1], keys)
 
 
 @dataclass(frozen=True)
@@ -164,81 +153,208 @@ class Scene:
     promise: ReferentialAction
     worlds: Worlds
     world: World
-    children: tuple[Statement, ...]
+    ways: tuple[Way, Way]
     rows: tuple[Present, ...]
     parent: Present
     other: Present
     foreign_keys: Mapping[Name, Sequence[ForeignKey]]
 
-    def acts(self) -> Iterator[tuple[Statement, Row]]:
-        """The DELETE, or an UPDATE of each key column that is the parent's own; with what is new."""
+    @property
+    def first(self) -> tuple[Statement, ...]:
+        """What makes the child of the parent that is acted on."""
+        return (*self.ways[0].setup, *self.ways[0].acts)
+
+    @property
+    def second(self) -> tuple[Statement, ...]:
+        """What makes the other parent's child."""
+        return (*self.ways[1].setup, *self.ways[1].acts)
+
+    @property
+    def opened(self) -> tuple[Statement, ...]:
+        """What lets the parent's key be updated at all, where it is an identity that is GENERATED ALWAYS."""
+        table = identifier(self.parent.table).as_string()
+        return tuple(
+            Statement(f"ALTER TABLE {table} ALTER COLUMN {sql.Identifier(c).as_string()} SET GENERATED BY DEFAULT")
+            for c in self._closed()
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be told of it."""
+        return tuple(f"{c} is GENERATED ALWAYS: updated as GENERATED BY DEFAULT" for c in self._closed())
+
+    def _closed(self) -> list[str]:
+        table = self.worlds.shape(self.parent.table).table
+        columns = (table.column(k) for k in self.promise.foreign_key.keys)
+        updated = self.promise.event == "update"
+        return [c.name for c in columns if updated and c is not None and c.identity == "ALWAYS"]
+
+    def acts(self) -> Iterator[tuple[tuple[Statement, ...], Row]]:
+        """The DELETE, or an UPDATE of each key column; with what is new."""
         fk = self.promise.foreign_key
         types = self.worlds.shape(self.parent.table).types
         key = {k: self.parent.values[k] for k in fk.keys}
         if self.promise.event == "delete":
-            yield delete(self.parent.table, key, types), {}
+            yield (delete(self.parent.table, key, types),), {}
             return
-        for column, fresh in self._new_keys():
-            yield update(self.parent.table, {column: fresh}, key, types), {column: fresh}
+        for changes, after in self._new_keys():
+            new = {c: v for c, v in after.items() if v != self.parent.values.get(c)}
+            yield (update(self.parent.table, changes, key, types),), new
 
-    def swaps(self) -> Iterator[tuple[Statement, Row]]:
-        """One statement that takes the parent's key away and has another row bear it at the end."""
+    def swaps(self) -> Iterator[tuple[tuple[Statement, ...], Row]]:
+        """What takes the parent's key away and has a row bear it again at the end: before the key is looked at.
+
+        One statement; for a foreign key that can be deferred, one after the other.
+        """
+        fk = self.promise.foreign_key
+        shape = self.worlds.shape(self.parent.table)
+        if self.promise.event == "delete":
+            table = identifier(self.parent.table).as_string()
+            listed = ", ".join(sql.Identifier(c.name).as_string() for c in shape.columns)
+            condition, values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
+            text = (
+                f"WITH gone AS (DELETE FROM {table} WHERE {condition} RETURNING {listed})"
+                f" INSERT INTO {table} ({listed}) {OVERRIDING}SELECT {listed} FROM gone"
+            )
+            yield (Statement(text, values),), {}
+            return
+        key = {k: self.parent.values[k] for k in fk.keys}
+        for changes, after in self._new_keys():
+            if fk.deferrable:
+                back = {c: self.parent.values[c] for c in changes}
+                there = {k: after[k] for k in fk.keys}
+                yield (
+                    (
+                        constraint_mode(self.promise.table, fk.name, "DEFERRED"),
+                        update(self.parent.table, changes, key, shape.types),
+                        update(self.parent.table, back, there, shape.types),
+                    ),
+                    {},
+                )
+            elif self._movable():
+                yield (self._renamed(changes),), {}
+            elif (stand_in := self._stand_in()) is not None:
+                yield (self._replaced(changes, stand_in),), {}
+
+    def _movable(self) -> bool:
+        """Whether the other parent is there, and nobody refers to it."""
+        if self.other is self.parent or self.ways[1].before:
+            return False
+        return not any(
+            fk.references == self.other.table
+            and tuple(r.values.get(c) for c in fk.columns) == key_of(self.other.values, fk)
+            for r in self.rows
+            if r is not self.other and r.values is not self.ways[1].child
+            for fk in self.foreign_keys.get(r.table, ())
+        )
+
+    def _renamed(self, changes: Row) -> Statement:
+        """The parent gets a new key, and the other row is taken out and put back under the key that was the parent's.
+
+        An UPDATE of both would meet the unique key, in an order that is the heap's business.
+        """
         fk = self.promise.foreign_key
         shape = self.worlds.shape(self.parent.table)
         table = identifier(self.parent.table).as_string()
         names = [c.name for c in shape.columns]
         listed = ", ".join(sql.Identifier(c).as_string() for c in names)
-        if self.promise.event == "delete":
-            condition, values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
-            yield (
-                Statement(
-                    f"WITH gone AS (DELETE FROM {table} WHERE {condition} RETURNING {listed})"
-                    f" INSERT INTO {table} ({listed}) SELECT {listed} FROM gone",
-                    values,
-                ),
-                {},
-            )
-            return
-        # the other row is taken out and put back under the parent's key: an UPDATE of both would meet the unique key,
-        # in an order that is the heap's business
-        for column, fresh in self._new_keys():
-            mine, key_values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
-            others, other_values = where(
-                {k: self.other.values[k] for k in fk.keys}, shape.types, start=len(key_values) + 1
-            )
-            given = [*key_values, *other_values, fresh]
-            renamed = f"{sql.Identifier(column).as_string()} = ${len(given)}"
-            selected = []
-            for name in names:
-                if name in fk.keys:
-                    given.append(self.parent.values[name])
-                    selected.append(f"${len(given)}::{shape.types[name]}")
-                else:
-                    selected.append(f"gone.{sql.Identifier(name).as_string()}")
-            yield (
-                Statement(
-                    f"WITH moved AS (UPDATE {table} SET {renamed} WHERE {mine} RETURNING true AS done),"
-                    f" gone AS (DELETE FROM {table} WHERE {others} RETURNING {listed})"
-                    f" INSERT INTO {table} ({listed}) SELECT {', '.join(selected)} FROM moved, gone",
-                    tuple(given),
-                ),
-                {},
-            )
+        mine, key_values = where({k: self.parent.values[k] for k in fk.keys}, shape.types)
+        others, other_values = where({k: self.other.values[k] for k in fk.keys}, shape.types, start=len(key_values) + 1)
+        given = [*key_values, *other_values]
+        renamed = []
+        for column, value in changes.items():
+            given.append(value)
+            renamed.append(f"{sql.Identifier(column).as_string()} = ${len(given)}")
+        selected = []
+        for name in names:
+            if name in shape.sources(fk.keys):
+                given.append(self.parent.values[name])
+                selected.append(f"${len(given)}::{shape.types[name]}")
+            else:
+                selected.append(f"gone.{sql.Identifier(name).as_string()}")
+        return Statement(
+            f"WITH moved AS (UPDATE {table} SET {', '.join(renamed)} WHERE {mine} RETURNING true AS done),"
+            f" gone AS (DELETE FROM {table} WHERE {others} RETURNING {listed})"
+            f" INSERT INTO {table} ({listed}) {OVERRIDING}SELECT {', '.join(selected)} FROM moved, gone",
+            tuple(given),
+        )
 
-    def _new_keys(self) -> Iterator[tuple[str, Value]]:
-        """A value that is nobody's for each key column that is no foreign key's, and that the child would take."""
+    def _stand_in(self) -> Row | None:
+        """A new row with the parent's key; what may be deferred, it refers to nobody by."""
+        fk = self.promise.foreign_key
+        key = {k: self.parent.values[k] for k in fk.keys}
+        shape = self.worlds.shape(self.parent.table)
+        later = {c for f in shape.table.foreign_keys if f.deferred for c in f.columns if c not in key}
+        free = {c: shape.domain(c, shape.sure).fresh(STAND_IN) for c in later if c in shape.names}
+        return self.world.made(self.parent.table, 0, STAND_IN, {**free, **key})
+
+    def _replaced(self, changes: Row, stand_in: Row) -> Statement:
+        """The parent gets a new key, and a new row the one that was the parent's."""
         fk = self.promise.foreign_key
         shape = self.worlds.shape(self.parent.table)
-        borrowed = {c for other in shape.table.foreign_keys for c in other.columns}
-        clauses = list(self.world.shape.clauses.values())
-        for column, key in zip(fk.columns, fk.keys, strict=True):
-            fresh = shape.domain(key, shape.sure).fresh(self.worlds.offset + NOBODY)
-            if key in borrowed or fresh is None:
-                continue
-            if self.promise.action != "CASCADE" or all(
-                self.world.shape.holds(clauses, [{**self.world.base, column: fresh}])
-            ):
-                yield key, fresh
+        table = identifier(self.parent.table).as_string()
+        moved = update(self.parent.table, changes, {k: self.parent.values[k] for k in fk.keys}, shape.types)
+        explicit = shape.explicit(stand_in)
+        shown = {c: v for c, v in stand_in.items() if c in shape.names and (c in explicit or c in fk.keys)}
+        listed = ", ".join(sql.Identifier(c).as_string() for c in shown)
+        given = ", ".join(f"${n}::{shape.types[c]}" for n, c in enumerate(shown, len(moved.values) + 1))
+        return Statement(
+            f"WITH moved AS ({moved.text} RETURNING true AS done)"
+            f" INSERT INTO {table} ({listed}) {OVERRIDING}SELECT {given} FROM moved",
+            (*moved.values, *shown.values()),
+        )
+
+    def _new_keys(self) -> Iterator[tuple[Row, Row]]:
+        """For each key column (or what it is generated from) another value, which is nobody's and the child would take.
+
+        Each as the columns to update, and the parent's row after that.
+        """
+        fk = self.promise.foreign_key
+        shape = self.worlds.shape(self.parent.table)
+        for column in shape.sources(fk.keys):
+            tries: list[Row] = [{column: v} for v in self._others(column) if v != self.parent.values[column]]
+            afters = shape.completed([{**self.parent.values, **one} for one in tries])
+            good = shape.holds(list(shape.clauses.values()), afters)
+            kept = (
+                (one, after)
+                for one, after, holds in zip(tries, afters, good, strict=True)
+                if holds and self._free(after) and self._taken_over(after)
+            )
+            yield from islice(kept, 1)
+
+    def _others(self, column: str) -> list[Value]:
+        shape = self.worlds.shape(self.parent.table)
+        reach = shape.domain(column, shape.sure)
+        values: list[Value] = [reach.fresh(self.worlds.offset + NOBODY), self.other.values.get(column)]
+        values += [r.values.get(column) for r in self.rows if r.table == self.parent.table]
+        values += shape.options(column, shape.sure)
+        return [v for v in dict.fromkeys(values) if v is not None]
+
+    def _free(self, after: Row) -> bool:
+        """Whether the parent's new key is nobody's, and the parent itself still has parents."""
+        fk = self.promise.foreign_key
+        table = self.worlds.shape(self.parent.table).table
+        rest = [r for r in self.rows if r.table == table.name and r is not self.parent]
+        if key_of(after, fk) == key_of(self.parent.values, fk) or None in key_of(after, fk):
+            return False
+        if any(keys_of(table, r.values) & keys_of(table, after) for r in rest):
+            return False
+        return all(self._has_parent(f, after) for f in table.foreign_keys if f.enforced)
+
+    def _has_parent(self, fk: ForeignKey, row: Row) -> bool:
+        values = tuple(row.get(c) for c in fk.columns)
+        if None in values or values == tuple(self.parent.values.get(c) for c in fk.columns):
+            return True
+        return any(r.table == fk.references and key_of(r.values, fk) == values for r in self.rows)
+
+    def _taken_over(self, after: Row) -> bool:
+        """Whether a child that follows passes its CHECKs."""
+        if self.promise.action != "CASCADE":
+            return True
+        fk = self.promise.foreign_key
+        shape = self.world.shape
+        child = {**self.ways[0].child, **dict(zip(fk.columns, key_of(after, fk), strict=True))}
+        return all(shape.holds(list(shape.clauses.values()), [child]))
 
     def default(self, table: Name, column: str) -> Value:
         """What SET DEFAULT puts there."""
@@ -259,93 +375,22 @@ class Scene:
 
     def _identity(self, table: Name) -> tuple[str, ...]:
         found = self.worlds.shape(table).table
-        return found.primary_key.columns if found.primary_key else tuple(c.name for c in found.columns)
+        if found.primary_key:
+            return found.primary_key.columns
+        # what a default gave at another time than the planning's is no mark of a row
+        own = tuple(c.name for c in found.columns if c.default is None and c.generated is None)
+        return own or tuple(c.name for c in found.columns)
 
     def _same(self, one: Present, other: Present) -> bool:
         identity = self._identity(one.table)
         return one.table == other.table and all(one.values.get(c) == other.values.get(c) for c in identity)
 
     def _known(self, present: Present) -> dict[str, Value]:
-        """Every value that was given; only keys where the table's triggers may have changed others."""
+        """Every value that was given, and keys."""
         shape = self.worlds.shape(present.table)
         keys = {c for fk in shape.table.foreign_keys for c in fk.columns} | set(self._identity(present.table))
-        given = set() if shape.table.triggers else set(shape.explicit(present.values))
-        return {c: v for c, v in present.values.items() if c in keys | given}
-
-
-class Closure:
-    """The model: rows, and what a change of one of them does to the others by the foreign keys' actions."""
-
-    def __init__(
-        self,
-        foreign_keys: Mapping[Name, Sequence[ForeignKey]],
-        rows: Sequence[Present],
-        default: Callable[[Name, str], Value],
-    ) -> None:
-        self._foreign_keys = foreign_keys
-        self._rows = rows
-        self._default = default
-        self._state = [(r.table, dict(r.values)) for r in rows]
-        self._gone: set[int] = set()
-        self._pending: list[tuple[int, Event, dict[str, Value]]] = []
-        self._unsure: list[tuple[ForeignKey, int]] = []
-
-    def after(self, target: Present, event: Event, new: Row) -> list[Present] | ForeignKey:
-        """The rows that are left when ``target`` was deleted, or updated to ``new``.
-
-        Returns the foreign key that refuses it, where a NO ACTION or RESTRICT key still has a child at the end.
-        """
-        self._touch(next(n for n, r in enumerate(self._rows) if r is target), event, new)
-        while self._pending:
-            row, kind, before = self._pending.pop(0)
-            for child, (table, _) in enumerate(self._state):
-                for fk in self._foreign_keys.get(table, ()):
-                    if self._follows(fk, child, row, kind, before):
-                        self._act(fk, child, row, kind)
-        refusing = (fk for fk, child in self._unsure if self._orphaned(fk, child))
-        left = [Present(t, v) for n, (t, v) in enumerate(self._state) if n not in self._gone]
-        return next(refusing, None) or left
-
-    def _touch(self, row: int, kind: Event, changes: Row) -> None:
-        self._pending.append((row, kind, dict(self._state[row][1])))
-        if kind == "delete":
-            self._gone.add(row)
-        self._state[row][1].update(changes)
-
-    def _follows(self, fk: ForeignKey, child: int, row: int, kind: Event, before: Row) -> bool:
-        """Whether the child refers by this key to what the row was before, and no longer is."""
-        parent, now = self._state[row]
-        key = _values(before, fk.keys)
-        if child in self._gone or fk.references != parent or None in key:
-            return False
-        changed = kind == "delete" or _values(now, fk.keys) != key
-        return changed and _values(self._state[child][1], fk.columns) == key
-
-    def _act(self, fk: ForeignKey, child: int, row: int, kind: Event) -> None:
-        columns = (fk.delete_columns or fk.columns) if kind == "delete" else fk.columns
-        match fk.on_delete if kind == "delete" else fk.on_update:
-            case "CASCADE" if kind == "delete":
-                self._touch(child, "delete", {})
-            case "CASCADE":
-                followed = _values(self._state[row][1], fk.keys)
-                self._touch(child, "update", dict(zip(fk.columns, followed, strict=True)))
-            case "SET NULL":
-                self._touch(child, "update", dict.fromkeys(columns))
-            case "SET DEFAULT":
-                self._touch(child, "update", {c: self._default(self._state[child][0], c) for c in columns})
-                # the default must have a parent of its own
-                self._unsure.append((fk, child))
-            case _:
-                self._unsure.append((fk, child))
-
-    def _orphaned(self, fk: ForeignKey, child: int) -> bool:
-        wanted = _values(self._state[child][1], fk.columns)
-        kept = (v for n, (t, v) in enumerate(self._state) if n not in self._gone and t == fk.references)
-        return child not in self._gone and None not in wanted and wanted not in (_values(v, fk.keys) for v in kept)
-
-
-def _values(row: Row, columns: Sequence[str]) -> tuple[Value, ...]:
-    return tuple(row.get(c) for c in columns)
+        given = set(shape.explicit(present.values))
+        return {c: v for c, v in present.values.items() if c in (keys | given) & shape.names}
 
 
 def promises(catalog: Catalog) -> Iterator[ReferentialAction]:

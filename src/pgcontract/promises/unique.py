@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from hypothesis.strategies import SearchStrategy
 from psycopg import sql
@@ -16,13 +17,17 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
-from pgcontract.promises.foreign_key import IMMEDIATE
+from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
 from pgcontract.rows.statements import Statement, Value
-from pgcontract.rows.worlds import World, Worlds
+from pgcontract.rows.ways import constraint_mode, orderly
+from pgcontract.rows.worlds import Placed, World, Worlds
 
 UNIQUE_VIOLATION = "23505"
+MOST_FRESH = 8
+SIBLING = 16
+"""The number of a parent that is made beside the first row's."""
 
 Rows = tuple[dict[str, Value], dict[str, Value]]
 
@@ -51,13 +56,11 @@ class Unique:
     def accepts(self, worlds: Worlds) -> Cases:
         """Rows that differ in one key column, that hold NULL in one, or of which one is outside the predicate."""
         world, inside = self._world(worlds)
-        if (generated := self._generated(world)) is not None:
-            return Cases(world=world, missing=generated)
         changes: list[Change] = []
         drawn: SearchStrategy[Change] | None = None
         for column in self._columns(world):
-            for pair in self._apart(world, inside, column):
-                changes.append(self._both(world, pair))
+            for pair, before in self._apart(world, inside, column):
+                changes.append(self._both(world, pair, before))
                 drawn = self._draw_apart(world, pair, column) if drawn is None else drawn
         if inside is not None:
             pairs = list(self._outside(world, inside))
@@ -73,8 +76,6 @@ class Unique:
     def rejects(self, worlds: Worlds) -> Cases:
         """Two rows with the same key, alike in nothing else that may differ."""
         world, inside = self._world(worlds)
-        if (generated := self._generated(world)) is not None:
-            return Cases(world=world, missing=generated)
         pair = self._alike(world, inside)
         if pair is None:
             return Cases(world=world, missing="no two rows were found with the same key")
@@ -100,14 +101,11 @@ class Unique:
         table = worlds.shape(self.table).table
         inside = clause(self.predicate, table, want=True) if self.predicate else None
         columns = set(index_columns(table, (k.column or k.expression for k in self.keys)))
-        needed = frozenset(fk for fk in table.foreign_keys if columns & set(fk.columns))
+        needed = frozenset(
+            fk for fk in table.foreign_keys if columns & set(worlds.shape(self.table).sources(fk.columns))
+        )
         world = worlds.world(self.table, needed)
         return world, inside
-
-    def _generated(self, world: World) -> str | None:
-        named = index_columns(world.table, (k.column or k.expression for k in self.keys))
-        closed = sorted(named - {c.name for c in world.shape.columns})
-        return f"the key's column {', '.join(closed)} is generated, and cannot be given" if closed else None
 
     def _columns(self, world: World) -> tuple[str, ...]:
         named = index_columns(world.table, (k.column or k.expression for k in self.keys))
@@ -149,7 +147,7 @@ class Unique:
         if first is None:
             return None
         second = self._found(world, self._copied(world, first, twin, columns), inside)
-        return None if second is None else (first, second)
+        return None if second is None or self._keys(world, (first, second)) == "apart" else (first, second)
 
     def _filled(self, world: World, base: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
         """The base row with a value in every nullable key column."""
@@ -161,8 +159,8 @@ class Unique:
             return None
         return self._found(world, row, inside)
 
-    def _apart(self, world: World, inside: Clause | None, column: str) -> Iterator[Rows]:
-        """Both rows inside the predicate, equal in every key column but one."""
+    def _apart(self, world: World, inside: Clause | None, column: str) -> Iterator[tuple[Rows, tuple[Statement, ...]]]:
+        """Both rows inside the predicate, equal in every key column but one; with what else has to be there."""
         pair = self._alike(world, inside)
         if pair is None:
             return
@@ -170,15 +168,41 @@ class Unique:
         _, twin = self._rows(world)
         columns = set(self._columns(world))
         other = self._copied(world, first, twin, columns - {column})
+        before: tuple[Statement, ...] = ()
+        if (sibling := self._sibling(world, first, column)) is not None and other[column] == first[column]:
+            # a parent that shares with the first one's what both rows share
+            other[column], before = sibling.values[self._key(world, column)], (sibling.statement,)
         if other[column] == first[column] or other[column] is None:
-            fresh = world.shape.domain(column, world.shape.sure).fresh(1)
-            bound = any(column in fk.columns for fk in world.table.foreign_keys)
-            if fresh is None or bound or fresh == first[column]:
+            if any(column in fk.columns for fk in world.table.foreign_keys):
                 return
-            other[column] = fresh
-        second = self._found(world, other, inside)
-        if second is not None and second[column] != first[column]:
-            yield first, second
+            reach = world.shape.domain(column, world.shape.sure)
+            values = (reach.fresh(number) for number in range(1, MOST_FRESH))
+            others = [{**other, column: v} for v in values if v is not None and v != first[column]]
+        else:
+            others = [other]
+        found = (self._found(world, one, inside) for one in others)
+        pairs = ((first, second) for second in found if second is not None and second[column] != first[column])
+        different = (pair for pair in pairs if self._keys(world, pair) != "alike")
+        yield from ((pair, before) for pair in islice(different, 1))
+
+    def _key(self, world: World, column: str) -> str:
+        """What a column refers to."""
+        (fk,) = (f for f in world.table.foreign_keys if column in f.columns)
+        return fk.keys[fk.columns.index(column)]
+
+    def _sibling(self, world: World, first: Mapping[str, Value], column: str) -> Placed | None:
+        """Another parent by the one composite foreign key that the column is of, like the first row's in the rest."""
+        fks = [f for f in world.table.foreign_keys if column in f.columns]
+        if len(fks) != 1 or len(fks[0].columns) == 1:
+            return None
+        shared = {k: first[c] for c, k in zip(fks[0].columns, fks[0].keys, strict=True) if c != column}
+        values = world.made(fks[0].references, 1, SIBLING, shared)
+        table = world.catalog.table(fks[0].references)
+        if values is None or table is None or any(values[k] != v for k, v in shared.items()):
+            return None
+        if values[self._key(world, column)] == first[column] or not orderly(world, table, values):
+            return None
+        return Placed(table.name, values, world.insert_into(table.name, values))
 
     def _outside(self, world: World, inside: Clause) -> Iterator[Rows]:
         """The same key twice, of which one row or both are outside the predicate."""
@@ -201,29 +225,46 @@ class Unique:
                 continue
             first, second = ({**row, column: None} for row in pair)
             good = world.shape.holds([*world.shape.clauses.values(), *([inside] if inside else [])], [first, second])
-            if all(good):
+            if all(good) and self._keys(world, (first, second)) in ("null", None):
                 yield first, second
+
+    def _keys(self, world: World, pair: Rows) -> str | None:
+        """What two rows' keys are to each other where it takes the database to say so: they hold expressions.
+
+        ``alike``, ``apart``, or ``null`` where some part is NULL; None where all keys are plain columns.
+        """
+        plain = {c.name for c in world.shape.columns}
+        if all(k.column in plain for k in self.keys):
+            return None
+        expressions = [inlined(k.expression, world.table) for k in self.keys]
+        first, second = world.shape.oracle.values(world.table, expressions, pair)
+        if first is None or second is None or None in first or None in second:
+            return "null"
+        return "alike" if first == second else "apart"
 
     def _implied_by(self, world: World, pair: Rows) -> str | None:
         """Another key that these two rows break as well: it is equal in both wherever this one is."""
         equal = {c for c in pair[0] if pair[0][c] == pair[1][c] and pair[0][c] is not None}
-        mine = set(self._columns(world))
+        mine = set(self._columns(world)) | {k.column for k in self.keys if k.column is not None}
         for name, (columns, predicate) in _uniques(world.table).items():
             if name != self.name and columns and columns <= equal and columns <= mine and predicate is None:
                 return name
         return None
 
-    def _both(self, world: World, pair: Rows) -> Change:
+    def _both(self, world: World, pair: Rows, before: tuple[Statement, ...] = ()) -> Change:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
-        return Change((second, *self._at_once()), setup=(first,))
+        return Change((second, *self._at_once()), setup=(*before, first))
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (IMMEDIATE,) if self.deferred else ()
+        return (constraint_mode(self.table, self.name, "IMMEDIATE"),) if self.deferred else ()
 
     def _violation(self, world: World, pair: Rows) -> Violation:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
+        if world.table.partition_key is not None:
+            names = frozenset(_partitions_keys(world.table, world.catalog, self))
+            return InPartition((second,), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), names=names)
         return Violation(
             (second, *self._at_once()), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name
         )
@@ -272,6 +313,34 @@ class Unique:
         return None if column is None or world.shape.domain(column, world.shape.sure).empty else column
 
 
+@dataclass(frozen=True, slots=True)
+class InPartition(Violation):
+    """A violation of a partitioned table's key, which is named as the key of the partition that the rows are in."""
+
+    names: frozenset[str] = frozenset()
+
+    def matches(self, refusal: Refusal) -> bool:
+        """Whether it is one of these names."""
+        return refusal.sqlstate in self.sqlstates and refusal.constraint in self.names
+
+    @property
+    def promised(self) -> str:
+        """The error that was promised, in words."""
+        return f"{UNIQUE_VIOLATION} naming {' or '.join(sorted(self.names))}"
+
+
+def _partitions_keys(table: Table, catalog: Catalog, key: Unique) -> Iterator[str]:
+    """The names of a key and of the same key in partitions, and in theirs."""
+    yield key.name
+    columns = tuple(k.column for k in key.keys)
+    for part in (t for t in catalog.tables if t.partition_of == table.name):
+        yield from (k.name for k in part.keys if k.columns == columns)
+        for index in part.indexes:
+            if index.unique and [k.expression for k in index.keys] == [k.expression for k in key.keys]:
+                yield index.name
+        yield from _partitions_keys(part, catalog, key)
+
+
 def _uniques(table: Table) -> dict[str, tuple[set[str], str | None]]:
     """Every key of a table by name, with its columns (none for expressions) and its predicate."""
     found: dict[str, tuple[set[str], str | None]] = {k.name: (set(k.columns), None) for k in table.keys}
@@ -290,7 +359,7 @@ def promises(catalog: Catalog) -> Iterator[Unique]:
                 yield _of_key(table.name, key)
         for index in table.indexes:
             if index.unique:
-                yield _of_index(table.name, index)
+                yield of_index(table.name, index)
 
 
 def _of_key(table: Name, key: Key) -> Unique:
@@ -303,7 +372,8 @@ def _of_key(table: Name, key: Key) -> Unique:
     )
 
 
-def _of_index(table: Name, index: Index) -> Unique:
+def of_index(table: Name, index: Index) -> Unique:
+    """The promise of a unique index of a table."""
     columns = ", ".join(k.column or k.expression for k in index.keys)
     text = f"UNIQUE INDEX ({columns})" + (f" WHERE {index.predicate}" if index.predicate else "")
     return Unique(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pgcontract.model import Table
-from pgcontract.rows.statements import Row, Statement
+from pgcontract.rows.statements import Row, Statement, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Refusal:
     column: str | None = None
     table: str | None = None
     datatype: str | None = None
+    context: str | None = None
+    """Where in a function it happened, in the server's words."""
+    place: int | None = None
+    """The character of the statement, from 1, that the server points at."""
 
     def __str__(self) -> str:
         named = self.constraint or self.column or self.datatype
@@ -43,8 +47,21 @@ class Oracle(Protocol):
     ) -> Sequence[tuple[bool | None, ...] | None]:
         """Each expression's truth for each row; None in place of a row whose evaluation raised an error."""
 
+    def values(
+        self, table: Table, expressions: Sequence[str], rows: Sequence[Row]
+    ) -> Sequence[tuple[Value, ...] | None]:
+        """Each expression's value for each row, as text; None in place of a row whose evaluation raised an error."""
+
     def evaluate(self, expressions: Sequence[tuple[str, str]]) -> Sequence[Evaluated]:
         """Value of each ``(expression, type)``, evaluated twice, in one transaction."""
 
     def refusal(self, statements: Sequence[Statement]) -> Refusal | None:
         """The first error that these statements meet, in order, or None."""
+
+    def tried(
+        self, setup: Sequence[Statement], cases: Sequence[Sequence[Statement]], layer: Sequence[Statement] = ()
+    ) -> Sequence[Refusal | Sequence[tuple[bytes | None, ...]]]:
+        """What each case's last query returns, in PostgreSQL's text, or what refused it.
+
+        Each is run alone on top of ``setup`` and ``layer``. Two layers on one setup share its transaction, and its now().
+        """

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, product
 
+from psycopg import sql
+
 from pgcontract.errors import PgContractError
 from pgcontract.model import Catalog, Column, Table
+from pgcontract.rows.generated import expression_of, inlined, is_null, sources
 from pgcontract.rows.oracle import Evaluated, Oracle
-from pgcontract.rows.statements import Row, Value
+from pgcontract.rows.partitions import room
+from pgcontract.rows.statements import Row, Statement, Value, insert, quote
 from pgcontract.values.domains import Domain, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
 from pgcontract.values.expressions import columns as columns_of
@@ -60,8 +64,9 @@ class Clause:
 
 
 def clause(expression: str, table: Table, want: bool | str = "passes") -> Clause:
-    """Parse an expression over the table's columns."""
+    """Parse an expression over the table's columns; generated ones are replaced by what they are generated from."""
     names = frozenset(c.name for c in table.columns)
+    expression = inlined(expression, table)
     condition = parse_check(expression, names)
     return Clause(expression, condition, columns_of(condition), want)
 
@@ -77,8 +82,18 @@ class Shape:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that an INSERT may give."""
-        return tuple(c for c in self.table.columns if c.generated is None and c.identity != "ALWAYS")
+        """The columns that an INSERT may give (an identity that is GENERATED ALWAYS by overriding it)."""
+        return tuple(c for c in self.table.columns if c.generated is None)
+
+    @cached_property
+    def generated(self) -> tuple[Column, ...]:
+        """The columns that an INSERT may not give."""
+        return tuple(c for c in self.table.columns if c.generated is not None)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the columns that an INSERT may give."""
+        return frozenset(c.name for c in self.columns)
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -87,27 +102,34 @@ class Shape:
 
     @cached_property
     def clauses(self) -> Mapping[str, Clause]:
-        """The table's CHECKs by name."""
-        return {c.name: clause(c.expression, self.table) for c in self.table.checks if c.enforced}
+        """The CHECKs by name; under names that no CHECK has, generated columns' NOT NULL and partition bounds."""
+        found = {c.name: clause(c.expression, self.table) for c in self.table.checks if c.enforced}
+        for column in self.generated:
+            if column.not_null:
+                found[not_null_clause(column.name)] = clause(is_null(column.name), self.table, want=False)
+        bounds = room(self.table, self.catalog)
+        return found if bounds is None else {**found, "": clause(bounds, self.table)}
 
     @cached_property
     def sure(self) -> tuple[Literal, ...]:
         """What every row's values must satisfy, whatever the row: literals of CHECKs with one way to pass."""
-        return tuple(lit for c in self.clauses.values() if len(b := branches(c.condition, True)) == 1 for lit in b[0])
+        return self.sure_without()
 
     def sure_without(self, *names: str) -> tuple[Literal, ...]:
         """The same, leaving out some CHECKs."""
+        # that an expression over a column is not NULL says nothing of the column that a solver could use
+        left_out = {*names, *(not_null_clause(c.name) for c in self.generated)}
         return tuple(
             lit
             for name, c in self.clauses.items()
-            if name not in names and len(b := branches(c.condition, True)) == 1
+            if name not in left_out and len(b := branches(c.condition, True)) == 1
             for lit in b[0]
         )
 
     @cached_property
     def key_columns(self) -> frozenset[str]:
         """Columns of any key or unique index, whose values must differ from row to row."""
-        named = {c for key in self.table.keys for c in key.columns}
+        named = set[str]().union(*(sources(self.table, c) for key in self.table.keys for c in key.columns))
         for index in self.table.indexes:
             if index.unique:
                 named |= index_columns(self.table, (k.expression if k.column is None else k.column for k in index.keys))
@@ -125,9 +147,45 @@ class Shape:
         return value is None if evaluated is None else not evaluated.volatile and evaluated.value == value
 
     def explicit(self, row: Row) -> dict[str, Value]:
-        """The row as a person would insert it: without the columns whose default says the same."""
-        keys = self.key_columns
-        return {c: v for c, v in row.items() if (c in keys and v is not None) or not self.is_default(c, v)}
+        """The row as a person would insert it: without generated columns, nor those whose default says the same."""
+        closed = {c.name for c in self.generated}
+        keys, given = self.key_columns, {c: v for c, v in row.items() if c not in closed}
+        return {c: v for c, v in given.items() if (c in keys and v is not None) or not self.is_default(c, v)}
+
+    def insert(
+        self, row: Row, *, show: Iterable[str] = (), returning: str = "", extra: tuple[Value, ...] = ()
+    ) -> Statement:
+        """INSERT a row as a person would write it; columns in ``show`` stand even where a default says the same."""
+        explicit = self.explicit(row)
+        closed = {c.name for c in self.generated}
+        shown = {c: v for c, v in row.items() if c in explicit or (c in show and c not in closed)}
+        overriding = any(c.identity == "ALWAYS" and c.name in shown for c in self.columns)
+        return insert(self.table.name, shown, returning=returning, extra=extra, overriding=overriding)
+
+    def completed(self, rows: Sequence[Row]) -> list[dict[str, Value]]:
+        """The rows with generated columns as the database would make them; NULL where the expression fails."""
+        if not self.generated or not rows:
+            return [dict(row) for row in rows]
+        given = [{c: v for c, v in row.items() if c in self.names} for row in rows]
+        found = self.oracle.values(self.table, [expression_of(c) for c in self.generated], given)
+        names = [c.name for c in self.generated]
+        made = [values or (None,) * len(names) for values in found]
+        return [{**row, **dict(zip(names, values, strict=True))} for row, values in zip(given, made, strict=True)]
+
+    def wanting(self, values: Row) -> list[Clause]:
+        """Clauses that are true where generated columns have these values; others are nothing to wish for."""
+        texts = {
+            c.name: sql.Identifier(c.name).as_string()
+            + (" IS NULL" if values[c.name] is None else f"::text = {quote(values[c.name])}")
+            for c in self.generated
+            if c.name in values
+        }
+        return [clause(text, self.table, want=True) for text in texts.values()]
+
+    def sources(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The columns that an INSERT may give among these, and those that generated ones are made from; in order."""
+        wanted = frozenset().union(*(sources(self.table, name) for name in names))
+        return tuple(c.name for c in self.columns if c.name in wanted)
 
     def holds(self, clauses: Sequence[Clause], rows: Sequence[Row]) -> list[bool]:
         """For each row, whether all the clauses are as wanted."""
@@ -155,24 +213,32 @@ class Shape:
 
         Columns in ``fixed`` keep their values.
         """
+        found = self._find(row, wanted, fixed, without)
+        return None if found is None else self.completed([found])[0]
+
+    def _find(
+        self, row: Row, wanted: Sequence[Clause], fixed: frozenset[str], without: Sequence[str]
+    ) -> dict[str, Value] | None:
         clauses = [*(c for name, c in self.clauses.items() if name not in without), *wanted]
         current = dict(row)
+        met = [current]
         for _ in range(ROUNDS):
             truths = self.oracle.truth(self.table, [c.expression for c in clauses], [current]) if clauses else [()]
             verdict = truths[0]
             wrong = [c for n, c in enumerate(clauses) if verdict is None or not c.holds(verdict[n])]
             if not wrong:
                 return current
-            candidates = list(islice(self.candidates(current, wrong, fixed, without), MOST_CANDIDATES))
+            # never the same row again: what mends one CHECK may break others first, of which none can stay as it is
+            tries = islice(self.candidates(current, wrong, fixed, without), MOST_CANDIDATES)
+            candidates = [candidate for candidate in tries if candidate not in met]
             if not candidates:
                 return None
             scores = self.failures(clauses, candidates)
             best = min(range(len(candidates)), key=scores.__getitem__)
             if scores[best] == 0:
                 return candidates[best]
-            if candidates[best] == current:
-                return None
             current = candidates[best]
+            met.append(current)
         return None
 
     def candidates(
@@ -180,7 +246,7 @@ class Shape:
     ) -> Iterator[dict[str, Value]]:
         """Rows like ``row`` but for the columns of the clauses that are wrong, branch by branch."""
         columns = sorted(frozenset().union(*(c.columns for c in wrong)) - fixed, key=list(self.types).index)
-        columns = [c for c in columns if any(c == column.name for column in self.columns)]
+        columns = [c for c in columns if c in self.names]
         if not columns:
             return
         sure = self.sure_without(*without)
@@ -226,13 +292,21 @@ class Shape:
         return list(dict.fromkeys(options))[:most]
 
 
+def not_null_clause(column: str) -> str:
+    """The name of the clause that a generated column is not NULL."""
+    return f"\0{column}"
+
+
 def index_columns(table: Table, expressions: Iterable[str]) -> frozenset[str]:
-    """The columns that key expressions of an index speak of; a plain column's name is one of them."""
+    """The columns that key expressions of an index speak of; a plain column's name is one of them.
+
+    For a generated column, those that it is made from.
+    """
     names = {c.name for c in table.columns}
     found: set[str] = set()
     for expression in expressions:
         if expression in names:
-            found.add(expression)
+            found |= sources(table, expression)
         else:
-            found |= columns_of(parse_check(f"({expression}) IS NULL", names))
+            found |= columns_of(parse_check(inlined(f"({expression}) IS NULL", table), names))
     return frozenset(found)

@@ -6,7 +6,7 @@ sent as a parameter of unknown type, so that PostgreSQL infers the column's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,11 +35,15 @@ def identifier(name: Name) -> sql.Identifier:
     return sql.Identifier(name.namespace, name.name)
 
 
+OVERRIDING = "OVERRIDING SYSTEM VALUE "
+"""What an INSERT says to give an identity column that is GENERATED ALWAYS a value of its own."""
+
+
 @cache
-def _insert_text(table: Name, columns: tuple[str, ...], returning: str) -> str:
+def _insert_text(table: Name, columns: tuple[str, ...], returning: str, overriding: str) -> str:
     if not columns:
         return sql.SQL("INSERT INTO {} DEFAULT VALUES").format(identifier(table)).as_string() + returning
-    composed = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+    composed = sql.SQL("INSERT INTO {} ({}) " + overriding + "VALUES ({})").format(
         identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join(sql.SQL(f"${n}") for n in range(1, len(columns) + 1)),
@@ -47,9 +51,36 @@ def _insert_text(table: Name, columns: tuple[str, ...], returning: str) -> str:
     return composed.as_string() + returning
 
 
-def insert(table: Name, row: Row, *, returning: str = "", extra: tuple[Value, ...] = ()) -> Statement:
-    """INSERT one row; ``returning`` starts with `` RETURNING`` and may use parameters after the row's own."""
-    return Statement(_insert_text(table, tuple(row), returning), (*row.values(), *extra))
+def insert(
+    table: Name, row: Row, *, returning: str = "", extra: tuple[Value, ...] = (), overriding: bool = False
+) -> Statement:
+    """INSERT one row; ``returning`` starts with `` RETURNING`` and may use parameters after the row's own.
+
+    ``overriding``: a value is given to an identity column that is GENERATED ALWAYS.
+    """
+    text = _insert_text(table, tuple(row), returning, OVERRIDING if overriding else "")
+    return Statement(text, (*row.values(), *extra))
+
+
+def shifted(statement: Statement, by: int) -> str:
+    """The statement's text with the numbers of its parameters raised, to stand in another one behind ``by`` others."""
+    pieces: list[str] = []
+    done = 0
+    for token in scan(statement.text) if by else ():
+        if token.kind == "PARAM":
+            pieces += [statement.text[done : token.start], f"${int(token.text[1:]) + by}"]
+            done = token.end
+    return "".join([*pieces, statement.text[done:]])
+
+
+def together(statements: Sequence[Statement]) -> Statement:
+    """One statement that does them all: foreign keys are looked at when it ends."""
+    texts, values = [], list[Value]()
+    for statement in statements:
+        texts.append(shifted(statement, len(values)))
+        values += statement.values
+    first = ", ".join(f"row_{n} AS ({text})" for n, text in enumerate(texts[:-1], 1))
+    return Statement(f"WITH {first} {texts[-1]}" if first else texts[-1], tuple(values))
 
 
 def where(

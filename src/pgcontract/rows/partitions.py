@@ -1,0 +1,122 @@
+"""Partitions: what rows a partition, or a partitioned table, has room for, as a condition like a CHECK. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from pgcontract.model import Catalog, Name, Table
+from pgcontract.rows.generated import named
+from pgcontract.rows.statements import Statement, identifier, quote
+from pgcontract.sql import scan
+
+_FROM, _TO, _IN = "FOR VALUES FROM (", ") TO (", "FOR VALUES IN ("
+_HASH = re.compile(r"FOR VALUES WITH \(modulus (\d+), remainder (\d+)\)", re.IGNORECASE)
+_DEFAULT = "DEFAULT"
+
+
+def room(table: Table, catalog: Catalog) -> str | None:
+    """The condition that a table's partition bounds put on its rows; None where there is none, or it is not known.
+
+    A partition's own bound, and that of every table above it; for a partitioned table that one of its partitions has
+    room. Hash partitions are taken to be all there.
+    """
+    conditions = []
+    above = table
+    while above.partition_of is not None:
+        parent = catalog.table(above.partition_of)
+        if parent is None:
+            return None
+        bound = _bound(above, parent, catalog)
+        conditions += [bound] if bound is not None else []
+        above = parent
+    inside = _inside(table, catalog)
+    conditions += [inside] if inside is not None else []
+    return " AND ".join(f"({c})" for c in conditions) or None
+
+
+def key_of_partitions(table: Table) -> frozenset[str]:
+    """The columns that say which partition a row belongs to."""
+    _, _, keys = (table.partition_key or "").partition(" (")
+    return frozenset().union(*(named(key, table) for key in _split(keys.removesuffix(")")) if key))
+
+
+def catch_all(table: Table, catalog: Catalog) -> Statement | None:
+    """A DEFAULT partition for rows that no other has room for; None where one is there, or none can be."""
+    bounds = {t.partition_bound for t in catalog.tables if t.partition_of == table.name}
+    if table.partition_key is None or table.partition_key.startswith("HASH") or _DEFAULT in bounds:
+        return None
+    name = identifier(Name(table.name.namespace, "pgcontract catch-all")).as_string()
+    return Statement(f"CREATE TABLE {name} PARTITION OF {identifier(table.name).as_string()} DEFAULT")
+
+
+def _inside(table: Table, catalog: Catalog) -> str | None:
+    """That some partition has room for the row."""
+    if table.partition_key is None:
+        return None
+    parts = [t for t in catalog.tables if t.partition_of == table.name]
+    found = []
+    for part in parts:
+        bound, inner = _bound(part, table, catalog), _inside(part, catalog)
+        if (bound is None or (table.partition_key or "").startswith("HASH")) and inner is None:
+            # there is room for anything in a DEFAULT partition; and hash partitions are mostly all there
+            return None
+        found.append(" AND ".join(f"({c})" for c in (bound, inner) if c is not None))
+    return " OR ".join(f"({c})" for c in found) or "false"
+
+
+def _bound(part: Table, parent: Table, catalog: Catalog) -> str | None:
+    method, _, keys = (parent.partition_key or "").partition(" (")
+    columns = list(_split(keys.removesuffix(")")))
+    bound = part.partition_bound or ""
+    if bound == _DEFAULT:
+        siblings = [t for t in catalog.tables if t.partition_of == parent.name and t.name != part.name]
+        others = [b for t in siblings if (b := _bound(t, parent, catalog)) is not None]
+        return "NOT (" + " OR ".join(f"({b})" for b in others) + ")" if others else None
+    if method == "LIST" and bound.startswith(_IN):
+        return _in(columns[0], list(_split(bound.removeprefix(_IN).removesuffix(")"))))
+    if method == "RANGE" and bound.startswith(_FROM):
+        low, _, high = bound.removeprefix(_FROM).removesuffix(")").partition(_TO)
+        tests = [f"({c}) IS NOT NULL" for c in columns]
+        tests += [t for t in (_beyond(columns, low, ">", last=">="), _beyond(columns, high, "<", last="<")) if t]
+        return " AND ".join(tests)
+    if method == "HASH" and (found := _HASH.fullmatch(bound)):
+        whole = quote(identifier(parent.name).as_string())
+        return f"satisfies_hash_partition({whole}::regclass, {found[1]}, {found[2]}, {', '.join(columns)})"
+    return None
+
+
+def _in(column: str, values: list[str]) -> str:
+    given = [v for v in values if v != "NULL"]
+    tests = [f"({column}) IN ({', '.join(given)})"] if given else []
+    tests += [f"({column}) IS NULL"] if len(given) < len(values) else [f"({column}) IS NOT NULL"]
+    return " AND ".join(tests) if len(given) == len(values) else " OR ".join(tests)
+
+
+def _beyond(columns: list[str], bound: str, operator: str, *, last: str) -> str | None:
+    """The row comparison with a bound, in which MINVALUE and MAXVALUE are no values; None where all rows are beyond."""
+    ways: list[str] = []
+    equal: list[str] = []
+    values = list(_split(bound))
+    unbounded = "MINVALUE" if operator == ">" else "MAXVALUE"
+    for number, (column, value) in enumerate(zip(columns, values, strict=True), 1):
+        if value in ("MINVALUE", "MAXVALUE"):
+            # everything is beyond the one, and nothing beyond the other
+            ways += [" AND ".join(equal) or "true"] if value == unbounded else []
+            break
+        operator_here = last if number == len(columns) else operator
+        ways.append(" AND ".join([*equal, f"({column}) {operator_here} {value}"]))
+        equal.append(f"({column}) = {value}")
+    return None if ways == ["true"] else " OR ".join(f"({w})" for w in ways) or "false"
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts of a list between its outermost commas."""
+    depth, cuts = 0, [0]
+    for token in scan(text):
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        if token.text == "," and depth == 0:
+            cuts.append(token.end)
+    cuts.append(len(text) + 1)
+    yield from (text[a : b - 1].strip() for a, b in pairwise(cuts))
