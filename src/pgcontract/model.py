@@ -7,8 +7,9 @@ Tuples of named things are sorted by name; columns, labels and key columns keep 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 Action = Literal["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"]
@@ -316,6 +317,17 @@ class Function:
     strict: bool = False
     leakproof: bool = False
     settings: tuple[str, ...] = ()
+
+
+# What PUBLIC has on a fresh object (manual, section "Privileges"), and on the schema that every database begins with.
+FRESH: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "FUNCTION": frozenset({"EXECUTE"}),
+        "TYPE": frozenset({"USAGE"}),
+        "DATABASE": frozenset({"CONNECT", "TEMPORARY"}),
+    }
+)
+FRESH_PUBLIC_SCHEMA = frozenset({"USAGE"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from pgcontract.catalog.words import DEFAULT_KINDS
-from pgcontract.model import DefaultPrivilege, Grant
+from pgcontract.model import FRESH, FRESH_PUBLIC_SCHEMA, DefaultPrivilege, Grant
 
 PUBLIC = "PUBLIC"
-
-# What PUBLIC has on a fresh object (manual, section "Privileges"), and on the schema that every database begins with.
-FRESH: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "FUNCTION": frozenset({"EXECUTE"}),
-        "TYPE": frozenset({"USAGE"}),
-        "DATABASE": frozenset({"CONNECT", "TEMPORARY"}),
-    }
-)
-FRESH_PUBLIC_SCHEMA = frozenset({"USAGE"})
 
 TABLE_PRIVILEGES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"})
 
