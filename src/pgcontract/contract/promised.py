@@ -218,14 +218,15 @@ def _foreign_key(table: Name, one: ForeignKey) -> Iterator[Promised]:
 
 def _belongings(thing: Table | View) -> Iterator[Promised]:
     for index in thing.indexes:
-        yield _part("index", _index_kind(thing, index), thing.name, index.name, clauses.index(index), index)
+        yield _part("index", index_kind(thing, index), thing.name, index.name, clauses.index(index), index)
     for trigger in thing.triggers:
         yield _part("trigger", "trigger", thing.name, trigger.name, clauses.trigger(trigger), trigger)
     for rule in thing.rules:
         yield _part("rule", "rule", thing.name, rule.name, clauses.rule(rule), rule)
 
 
-def _index_kind(thing: Table | View, index: Index) -> str:
+def index_kind(thing: Table | View, index: Index) -> str:
+    """Which kind of promise an index of a table or view is."""
     if index.unique:
         return "unique index"
     vectors = {column.name for column in thing.columns if column.type == "tsvector"}
