@@ -2,7 +2,7 @@
 -- The same rows on every database, and no more of them when run again. Never for production.
 DO $$
 BEGIN
-  IF current_setting('pgcontract.environment', true) = 'production' THEN
+  IF lower(btrim(current_setting('pgcontract.environment', TRUE))) = 'production' THEN
     RAISE EXCEPTION 'this database is marked as production: no seed data'
       USING ERRCODE = 'object_not_in_prerequisite_state',
             HINT = 'ALTER DATABASE … SET pgcontract.environment says what a database is for';

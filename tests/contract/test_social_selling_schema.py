@@ -5,9 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from pgcontract.catalog import read_catalog
-from pgcontract.migrations import Runner, prepare, seed
-from pgcontract.model import Catalog
+from pgcontract.migrations import prepare
 from pgcontract.system import System
 from tests.integration.fix_migrations import SOCIAL_SELLING
 
@@ -33,35 +31,6 @@ def shop(social_selling: psycopg.Connection) -> psycopg.Connection:
     """Two users with an account each, and a product."""
     social_selling.execute(PROFILE.replace("%(hash)s", f"'{HASH}'").encode())
     return social_selling
-
-
-def catalog(dsn: str) -> Catalog:
-    with psycopg.connect(dsn) as connection:
-        return read_catalog(connection, ignore=[SYSTEM.tracking_table], roles={})
-
-
-def test_up_down_and_up_again_give_the_same_catalog_step_by_step(empty_database: str) -> None:
-    """After each undone migration the catalog is what it was before it; nothing is left at the end."""
-    assert SYSTEM.migrations is not None
-    runner = Runner(empty_database, SYSTEM.migrations, init=SYSTEM.init)
-    with psycopg.connect(empty_database, autocommit=True) as connection:
-        for path in SYSTEM.init:
-            connection.execute(path.read_bytes())
-    catalogs = [catalog(empty_database)]
-    for number in range(1, 14):
-        runner.up(to=number)
-        catalogs.append(catalog(empty_database))
-    for number in range(13, 0, -1):
-        assert catalog(empty_database) == catalogs[number], f"after {number:03}"
-        runner.down()
-    assert catalog(empty_database) == catalogs[0]
-    assert (catalogs[0].tables, catalogs[0].views, catalogs[0].functions) == ((), (), ())
-    runner.up()
-    assert catalog(empty_database) == catalogs[13]
-    assert (len(catalogs[13].tables), [str(view.name) for view in catalogs[13].views]) == (
-        12,
-        ["analytics_daily_summary"],
-    )
 
 
 def test_every_foreign_key_has_an_index_that_its_deletes_can_use(social_selling: psycopg.Connection) -> None:
@@ -321,31 +290,3 @@ def test_a_role_that_was_there_is_left_as_it_is(empty_database: str) -> None:
             )
         finally:
             connection.execute("DROP OWNED BY somebodys_app; DROP ROLE somebodys_app")
-
-
-def test_seeding_thrice_gives_the_same_rows(social_selling_database: str) -> None:
-    """20 products in 4 categories, prices 50 to 550, and the demo user with a hash of its real password."""
-    seen: list[list[tuple[object, ...]]] = []
-    for _ in range(3):
-        seed(social_selling_database, SYSTEM)
-        with psycopg.connect(social_selling_database) as connection:
-            seen.append(connection.execute("SELECT * FROM products ORDER BY sku").fetchall())
-            totals = connection.execute(
-                "SELECT count(*), min(price)::INT, max(price)::INT, count(DISTINCT category) FROM products"
-            ).fetchone()
-            assert totals == (20, 50, 550, 4)
-            user = connection.execute(
-                "SELECT count(*), bool_and(password_hash = crypt('Demo123!', password_hash)) FROM users"
-            ).fetchone()
-            assert user == (1, True)
-    assert seen[0] == seen[1] == seen[2]
-
-
-def test_the_seed_s_products_are_the_same_on_every_database(social_selling_database: str) -> None:
-    """Nothing about them is drawn by chance."""
-    seed(social_selling_database, SYSTEM)
-    with psycopg.connect(social_selling_database) as connection:
-        rows = connection.execute("SELECT sku, name, category, price::TEXT FROM products ORDER BY sku").fetchall()
-    assert rows[0] == ("DEMO-001", "Product 1", "Electronics", "50.00")
-    assert rows[10] == ("DEMO-011", "Product 11", "Beauty", "313.16")
-    assert rows[19] == ("DEMO-020", "Product 20", "Food", "550.00")

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
-from pgcontract.migrations import Event, MigrationFailed, Runner
+from pgcontract.migrations import Event, MigrationFailed, Runner, runner_of
+from pgcontract.system import System
 from tests.integration.fix_migrations import Write
 
 TWO = {
@@ -43,6 +44,45 @@ def test_up_and_down_apply_and_undo_one_section_each(empty_database: str, write:
     kinds = [(event.kind, event.name) for event in events]
     assert kinds[:2] == [("applying", "001-first"), ("applied", "001-first")]
     assert kinds[-2:] == [("undoing", "001-first"), ("undone", "001-first")]
+
+
+def specified_up(dsn: str, folder: Path) -> None:
+    """What the specification of social_selling has for a runner: every .sql file, whole, in the order of names."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for path in sorted(folder.glob("*.sql")):
+            connection.execute(path.read_bytes())
+
+
+def test_the_specified_runner_s_defect_rollback_sections_on_the_way_up(empty_database: str, write: Write) -> None:
+    """It undoes what it has just made; this runner leaves the section alone."""
+    folder = write(TWO)
+    specified_up(empty_database, folder)
+    assert tables(empty_database) == []
+    Runner(empty_database, folder).up()
+    assert tables(empty_database) == ["first", "migrations", "second"]
+
+
+@pytest.mark.parametrize("environment", ["", "production"])
+def test_the_specified_runner_s_defect_the_seed_is_taken_for_a_migration(
+    empty_database: str, write: Write, monkeypatch: pytest.MonkeyPatch, environment: str
+) -> None:
+    """In production, too. This runner refuses such a folder before it applies anything, and runs no seed on its own."""
+    monkeypatch.setenv("PGCONTRACT_ENV", environment)
+    files = {"001-first.sql": "CREATE TABLE first (id INT);\n-- ROLLBACK\n"}
+    folder = write({**files, "seed-dev-data.sql": "INSERT INTO first VALUES (1);"})
+    specified_up(empty_database, folder)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        assert connection.execute("SELECT id FROM first").fetchall() == [(1,)]
+        connection.execute("DROP TABLE first")
+    with pytest.raises(MigrationError) as caught:
+        Runner(empty_database, folder).up()
+    assert caught.value.seen == "seed-dev-data.sql"
+    assert tables(empty_database) == []
+    # where seeds belong: beside the folder of migrations
+    (folder / "seed-dev-data.sql").rename(folder.parent / "seed.sql")
+    assert runner_of(empty_database, System.load(folder.parent)).up().executed == 1
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT id FROM first").fetchall() == []
 
 
 def test_up_stops_at_the_number_it_is_given(empty_database: str, write: Write) -> None:

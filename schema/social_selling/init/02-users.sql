@@ -9,7 +9,7 @@
 -- Functions: nobody may execute one that a migration does not grant.
 DO $$
 DECLARE
-  app CONSTANT TEXT := COALESCE(NULLIF(current_setting('pgcontract.role_app', true), ''), 'social_selling_app');
+  app CONSTANT TEXT := COALESCE(NULLIF(current_setting('pgcontract.role_app', TRUE), ''), 'social_selling_app');
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = app) THEN
     BEGIN

@@ -9,7 +9,7 @@ CREATE TABLE product_links (
   short_link TEXT,
   clicks INTEGER NOT NULL DEFAULT 0,
   conversions INTEGER NOT NULL DEFAULT 0,
-  revenue NUMERIC(12, 2) NOT NULL DEFAULT 0,
+  revenue NUMERIC(10, 2) NOT NULL DEFAULT 0,
   is_active BOOLEAN NOT NULL DEFAULT TRUE,
   created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),

@@ -71,7 +71,7 @@ $$;
 REVOKE ALL ON FUNCTION refresh_analytics_daily_summary() FROM PUBLIC;
 DO $$
 DECLARE
-  app CONSTANT TEXT := COALESCE(NULLIF(current_setting('pgcontract.role_app', true), ''), 'social_selling_app');
+  app CONSTANT TEXT := COALESCE(NULLIF(current_setting('pgcontract.role_app', TRUE), ''), 'social_selling_app');
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = app) THEN
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON analytics_daily_summary FROM %I', app);

@@ -2,7 +2,8 @@
 -- messages, last_message_at the latest sent_at.
 --
 -- Statement triggers with transition tables: row triggers on one hot conversation make a bulk load quadratic. The
--- single row, which is the rule, has a way of its own through each function, without aggregates.
+-- single row, which is the rule, has a way of its own through each function: no aggregate, no loop, and as few queries
+-- as can tell that it is alone.
 --
 -- Conversations are locked one by one in the order of their ids, so that statements that share conversations cannot
 -- lock each other out. Every change takes the lock, also one that seems to change nothing: what the conversation will
@@ -14,39 +15,34 @@ CREATE FUNCTION increment_unread_count() RETURNS TRIGGER
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  ids UUID[];
-  unread BIGINT[];
-  latest TIMESTAMPTZ[];
-  several BOOLEAN;
+  added RECORD;
 BEGIN
-  SELECT
-    ARRAY[conversation_id],
-    ARRAY[(sender_type = 'customer' AND NOT is_read)::INTEGER],
-    ARRAY[sent_at],
-    EXISTS (SELECT FROM inserted OFFSET 1)
-  INTO ids, unread, latest, several
-  FROM inserted
-  LIMIT 1;
+  SELECT conversation_id AS id, (sender_type = 'customer' AND NOT is_read)::INTEGER AS unread, sent_at AS latest
+  INTO added
+  FROM inserted;
+  PERFORM FROM inserted OFFSET 1;
 
-  IF several THEN
-    SELECT array_agg(added.id), array_agg(added.unread), array_agg(added.latest)
-    INTO ids, unread, latest
-    FROM (
-      SELECT
-        conversation_id AS id,
-        COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread,
-        MAX(sent_at) AS latest
-      FROM inserted
-      GROUP BY conversation_id
-      ORDER BY conversation_id ASC
-    ) AS added;
+  IF NOT FOUND THEN
+    UPDATE public.conversations
+    SET unread_count = unread_count + added.unread,
+        last_message_at = GREATEST(last_message_at, added.latest)
+    WHERE id = added.id;
+    RETURN NULL;
   END IF;
 
-  FOR i IN 1 .. COALESCE(cardinality(ids), 0) LOOP
+  FOR added IN
+    SELECT
+      conversation_id AS id,
+      COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread,
+      MAX(sent_at) AS latest
+    FROM inserted
+    GROUP BY conversation_id
+    ORDER BY conversation_id ASC
+  LOOP
     UPDATE public.conversations
-    SET unread_count = unread_count + unread[i],
-        last_message_at = GREATEST(last_message_at, latest[i])
-    WHERE id = ids[i];
+    SET unread_count = unread_count + added.unread,
+        last_message_at = GREATEST(last_message_at, added.latest)
+    WHERE id = added.id;
   END LOOP;
   RETURN NULL;
 END
@@ -56,25 +52,26 @@ CREATE FUNCTION decrement_unread_count() RETURNS TRIGGER
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  single RECORD;
+  old_id UUID;
+  old_unread INTEGER;
+  old_sent_at TIMESTAMPTZ;
+  new_id UUID;
+  new_unread INTEGER;
+  new_sent_at TIMESTAMPTZ;
   difference RECORD;
 BEGIN
-  -- one message, read or unread or with nothing changed that matters here (a delivery, new metadata)
-  SELECT
-    changed.conversation_id AS id,
-    (changed.sender_type = 'customer' AND NOT changed.is_read)::INTEGER
-      - (replaced.sender_type = 'customer' AND NOT replaced.is_read)::INTEGER AS unread
-  INTO single
-  FROM replaced
-  CROSS JOIN changed
-  WHERE changed.conversation_id = replaced.conversation_id
-    AND changed.sent_at = replaced.sent_at
-    AND NOT EXISTS (SELECT FROM changed OFFSET 1)
-  LIMIT 1;
+  SELECT conversation_id, (sender_type = 'customer' AND NOT is_read)::INTEGER, sent_at
+  INTO old_id, old_unread, old_sent_at
+  FROM replaced;
+  SELECT conversation_id, (sender_type = 'customer' AND NOT is_read)::INTEGER, sent_at
+  INTO new_id, new_unread, new_sent_at
+  FROM changed;
+  PERFORM FROM changed OFFSET 1;
 
-  IF FOUND THEN
-    IF single.unread <> 0 THEN
-      UPDATE public.conversations SET unread_count = unread_count + single.unread WHERE id = single.id;
+  -- one message, read or unread or with nothing changed that matters here (a delivery, new metadata)
+  IF NOT FOUND AND new_id = old_id AND new_sent_at = old_sent_at THEN
+    IF new_unread <> old_unread THEN
+      UPDATE public.conversations SET unread_count = unread_count + new_unread - old_unread WHERE id = new_id;
     END IF;
     RETURN NULL;
   END IF;
@@ -116,13 +113,28 @@ AS $$
 DECLARE
   removed RECORD;
 BEGIN
+  SELECT conversation_id AS id, (sender_type = 'customer' AND NOT is_read)::INTEGER AS unread
+  INTO removed
+  FROM deleted;
+  PERFORM FROM deleted OFFSET 1;
+
+  IF NOT FOUND THEN
+    -- finds nothing where the conversation itself has been deleted
+    PERFORM FROM public.conversations WHERE id = removed.id FOR NO KEY UPDATE;
+
+    UPDATE public.conversations
+    SET unread_count = unread_count - removed.unread,
+        last_message_at = (SELECT MAX(sent_at) FROM public.messages WHERE conversation_id = removed.id)
+    WHERE id = removed.id;
+    RETURN NULL;
+  END IF;
+
   FOR removed IN
     SELECT conversation_id AS id, COUNT(*) FILTER (WHERE sender_type = 'customer' AND NOT is_read) AS unread
     FROM deleted
     GROUP BY conversation_id
     ORDER BY conversation_id ASC
   LOOP
-    -- finds nothing where the conversation itself has been deleted
     PERFORM FROM public.conversations WHERE id = removed.id FOR NO KEY UPDATE;
 
     UPDATE public.conversations
@@ -181,7 +193,7 @@ END
 $$;
 
 CREATE TRIGGER conversation_restore_derived
-  AFTER INSERT OR UPDATE ON conversations
+  AFTER INSERT OR UPDATE OF unread_count, last_message_at ON conversations
   FOR EACH ROW EXECUTE FUNCTION restore_derived_columns();
 
 -- ROLLBACK

@@ -11,12 +11,25 @@ from psycopg.pq import TransactionStatus
 from pgcontract.errors import MigrationError, UsageError
 from pgcontract.migrations.files import load_plain, read_text
 from pgcontract.migrations.runner import Event, Runner
-from pgcontract.migrations.session import connect, prepare_session, reset_session, run_whole
+from pgcontract.migrations.session import connect, locked, prepare_session, reset_session, run_whole
 from pgcontract.system import System
 
 ENVIRONMENT_SETTING: Final = "pgcontract.environment"
 ENVIRONMENT_VARIABLE: Final = "PGCONTRACT_ENV"
 PRODUCTION: Final = "production"
+_LOCK_SECONDS: Final = 60.0
+
+# the mark of the database itself, besides what this session was told: options or a role's own setting hide it, but
+# do not take it away
+_MARKS: Final = """
+    SELECT current_setting(%(name)s, true)
+    UNION ALL
+    SELECT substr(mark, length(%(name)s) + 2)
+    FROM pg_catalog.pg_db_role_setting AS stored
+    JOIN pg_catalog.pg_database AS here ON here.oid = stored.setdatabase AND here.datname = current_database()
+    CROSS JOIN unnest(stored.setconfig) AS mark
+    WHERE stored.setrole = 0 AND starts_with(lower(mark), %(name)s || '=')
+"""
 
 
 def prepare(dsn: str, system: System, *, roles: Mapping[str, str] | None = None) -> None:
@@ -79,30 +92,35 @@ def role_settings(system: System, roles: Mapping[str, str] | None) -> dict[str, 
 
 
 def seed(dsn: str, system: System) -> None:
-    """Run the system's seed file, as one transaction.
+    """Run the system's seed file, as one transaction; nobody else seeds or migrates meanwhile.
 
     Raises UsageError where the system has none, MigrationError where the database or the environment is marked as
-    production, MigrationFailed where a statement fails.
+    production (in any letter case), MigrationFailed where a statement fails.
     """
     if system.seed is None:
         raise UsageError("The system has no seed data", where=str(system.root), remedy="write seed.sql")
-    if os.environ.get(ENVIRONMENT_VARIABLE, "").strip().lower() == PRODUCTION:
+    if _means_production(os.environ.get(ENVIRONMENT_VARIABLE)):
         raise _production(f"{ENVIRONMENT_VARIABLE}={PRODUCTION}")
     text = read_text(system.seed)
     connection = connect(dsn, {})
     try:
-        row = connection.execute("SELECT current_setting(%s, true)", (ENVIRONMENT_SETTING,)).fetchone()
-        assert row is not None
-        if (row[0] or "").strip().lower() == PRODUCTION:
+        marks = connection.execute(_MARKS, {"name": ENVIRONMENT_SETTING}).fetchall()
+        if any(_means_production(mark) for (mark,) in marks):
             raise _production(f"{ENVIRONMENT_SETTING} = {PRODUCTION}")
-        run_whole(connection, text, system.seed)
-        # a text that opened a transaction of its own and left it open has seeded nothing
-        if connection.info.transaction_status != TransactionStatus.IDLE:
-            raise MigrationError(
-                "The seed data was not committed", where=str(system.seed), remedy="take BEGIN out: it runs as one"
-            )
+        # two seeds at once would each find that rows are missing, and both insert them
+        with locked(connection, system.tracking_table, _LOCK_SECONDS):
+            run_whole(connection, text, system.seed)
+            # a text that opened a transaction of its own and left it open has seeded nothing
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                raise MigrationError(
+                    "The seed data was not committed", where=str(system.seed), remedy="take BEGIN out: it runs as one"
+                )
     finally:
         connection.close()
+
+
+def _means_production(mark: str | None) -> bool:
+    return (mark or "").strip().lower() == PRODUCTION
 
 
 def _production(seen: str) -> MigrationError:
