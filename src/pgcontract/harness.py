@@ -14,6 +14,8 @@ import psycopg
 from pgcontract.contract import Difference, drift, read
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.errors import ServerError, UsageError
+from pgcontract.invariants import Exploration, Invariant, invariants_of, verdicts
+from pgcontract.model import Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Direction, Promise
 from pgcontract.prover import Evidence, Prover, counterexample
@@ -33,11 +35,11 @@ class UnprovenPromise(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One direction of one promise of one system."""
+    """One direction of one promise of one system, or one of its invariants."""
 
     system: System
     id: str
-    promise: Promise
+    promise: Promise | Invariant
     direction: Direction
 
     def __str__(self) -> str:
@@ -46,9 +48,9 @@ class Case:
 
 @cache
 def cases(path: Path) -> tuple[Case, ...]:
-    """Every case of a system's frozen contract, in the contract's order. Reads files only.
+    """Every case of a system's frozen contract, in the contract's order, then its invariants. Reads files only.
 
-    Raises UsageError where there is no contract, ContractError where it cannot be read.
+    Raises UsageError where there is no contract, ContractError or InvariantError where a file cannot be read.
     """
     system = System.load(path)
     if not system.contract.exists():
@@ -56,7 +58,19 @@ def cases(path: Path) -> tuple[Case, ...]:
             "The system has no contract yet.", where=str(system.contract), remedy=f"Freeze it: pgcontract freeze {path}"
         )
     frozen = read(system.contract).catalog
-    return tuple(Case(system, id_, p, direction) for id_, p in promises(frozen) for direction in p.directions)
+    promised: list[tuple[str, Promise | Invariant]] = [*promises(frozen)]
+    invariants = [(invariant.id, invariant) for invariant in invariants_of(system)]
+    return tuple(Case(system, id_, p, d) for id_, p in (*promised, *invariants) for d in p.directions)
+
+
+@dataclass
+class _Opened:
+    """A system's clone and session in this process. ``verdicts`` of invariants are found together, once."""
+
+    prover: Prover
+    differences: Sequence[Difference]
+    exploration: Exploration
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,7 +81,7 @@ class Harness:
     choice: ServerChoice
     examples: int
     seed: int
-    _open: dict[Path, tuple[Prover, Sequence[Difference]]] = field(default_factory=dict)
+    _open: dict[Path, _Opened] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def prove(self, case: Case) -> Evidence:
@@ -75,14 +89,16 @@ class Harness:
 
         Raises BrokenPromise, UnprovenPromise, and ServerError when the server goes away.
         """
-        prover, differences = self._prover(case.system)
+        opened = self._opened(case.system)
         try:
-            evidence = prover.prove(case.promise, case.direction)
+            if isinstance(case.promise, Invariant):
+                return self._explored(opened, case)
+            evidence = opened.prover.prove(case.promise, case.direction)
         except ServerError:
             # our own server's log says more than a connection that broke
             self.server.check()
             raise
-        told = "".join(f"\ndrift: {d}" for d in differences if d.promise_id == case.id)
+        told = "".join(f"\ndrift: {d}" for d in opened.differences if d.promise_id == case.id)
         if evidence.contradiction is not None:
             seen = evidence.contradiction
             raise BrokenPromise(
@@ -100,7 +116,22 @@ class Harness:
             self._stack.close()
         self._open.clear()
 
-    def _prover(self, system: System) -> tuple[Prover, Sequence[Difference]]:
+    def _explored(self, opened: _Opened, case: Case) -> Evidence:
+        """The verdict of an invariant: all of a system's are asked in the same histories."""
+        if not opened.verdicts:
+            exploration = opened.exploration
+            explored = exploration.histories(range(self.examples), self.seed)
+            found = verdicts(exploration.catalog, exploration.invariants, explored)
+            opened.verdicts.update((verdict.id, verdict) for verdict in found)
+        verdict = opened.verdicts[case.id]
+        told = f"{verdict.reason}\n\n{verdict.counterexample or ''}\n\nreplay: {self._replay(case)}"
+        if verdict.verdict == "broken":
+            raise BrokenPromise(f"{case.id} is broken. {told}")
+        if verdict.verdict == "unproven":
+            raise UnprovenPromise(f"{case.id} is unproven: {told}")
+        return Evidence(case.direction, verdict.accepts)
+
+    def _opened(self, system: System) -> _Opened:
         if system.contract not in self._open:
             stage = self._stack.enter_context(staged(system, self.server, self.choice))
             clone = self._stack.enter_context(stage.clone())
@@ -109,7 +140,10 @@ class Harness:
             session = Session(connection)
             self._stack.callback(session.close)
             prover = Prover(session, Worlds(live, session, stage.live_roles), self.examples, self.seed)
-            self._open[system.contract] = prover, drift(read(system.contract).catalog, live)
+            differences = drift(read(system.contract).catalog, live)
+            all_ = invariants_of(system)
+            exploration = Exploration(session, live, stage.live_roles, all_, all_, system.invariant_seconds)
+            self._open[system.contract] = _Opened(prover, differences, exploration)
         return self._open[system.contract]
 
     def _replay(self, case: Case) -> str:

@@ -16,7 +16,8 @@ FILE: Final = "system.toml"
 DEFAULT_TRACKING_TABLE: Final = Name(DEFAULT_NAMESPACE, "migrations")
 
 _TEXTS: Final = ("name", "tracking_table", "migrations", "init", "seed", "contract", "queries", "invariants")
-_KEYS: Final = (*_TEXTS, "extensions", "roles")
+_KEYS: Final = (*_TEXTS, "extensions", "roles", "invariant_seconds")
+DEFAULT_INVARIANT_SECONDS: Final = 10
 # changes when the way in which a database is made from these files does
 _KEY_FORMAT: Final = b"1"
 
@@ -26,7 +27,8 @@ class System:
     """One schema system. Exactly one of ``migrations`` (a folder) and ``sql_file`` is there.
 
     ``roles`` maps the name that the scripts know a role by to the role's name on an own server. ``contract`` need
-    not exist; ``queries`` and ``invariants`` are None where there is no such folder.
+    not exist; ``queries`` and ``invariants`` are None where there is no such folder. An invariant may take
+    ``invariant_seconds`` to answer.
     """
 
     name: str
@@ -41,6 +43,7 @@ class System:
     roles: Mapping[str, str] = field(default_factory=dict)
     queries: Path | None = None
     invariants: Path | None = None
+    invariant_seconds: int = DEFAULT_INVARIANT_SECONDS
 
     @staticmethod
     def load(path: Path) -> System:
@@ -128,6 +131,9 @@ def _folder(root: Path) -> System:
         raise _wrong(file, "roles", 'a table of names: app = "shop_app"')
     if not isinstance(extensions, list) or not all(isinstance(extension, str) for extension in extensions):
         raise _wrong(file, "extensions", "a list of names")
+    seconds = settings.get("invariant_seconds", DEFAULT_INVARIANT_SECONDS)
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
+        raise _wrong(file, "invariant_seconds", f"a number of seconds: {DEFAULT_INVARIANT_SECONDS}")
     init = _folder_of(root, settings, "init")
     return System(
         name=settings.get("name", _folder_name(root)),
@@ -141,6 +147,7 @@ def _folder(root: Path) -> System:
         roles=dict(roles),
         queries=_folder_of(root, settings, "queries"),
         invariants=_folder_of(root, settings, "invariants"),
+        invariant_seconds=seconds,
     )
 
 

@@ -15,6 +15,7 @@ from pgcontract.model import Verdict
 from pgcontract.verify import Result
 
 MOST_DIFFERENCES = 20
+MOST_MISSED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,13 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
     if verbose:
         for verdict in result.verdicts:
             console.print(Text(f"{verdict.verdict:<12}{verdict.id}  {verdict.clause}"))
+        if result.explored is not None:
+            explored = result.explored
+            tried = explored.steps + sum(explored.refused.values())
+            console.print(
+                f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them refused;"
+                f" reached {explored.reach}"
+            )
         console.print()
     if not quiet:
         console.print(table(result.verdicts))
@@ -101,9 +109,15 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
             kinds = dict.fromkeys(v.kind for v in uncovered)
             each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
             console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+        missed = result.explored.reach.missed if result.explored is not None else ()
+        if missed:
+            more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
+            console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
         console.print()
     for verdict in result.of("unproven"):
         console.print(Text.assemble(("unproven ", "yellow"), f"{verdict.id}: {verdict.reason}"))
+        if verdict.counterexample is not None:
+            console.print(Text(_indented(verdict.counterexample)))
     for verdict in result.of("broken"):
         console.print(Text.assemble(("broken ", "red bold"), f"{verdict.id} ({verdict.kind}): {verdict.reason}"))
         console.print(Text(_indented(verdict.counterexample or "")))

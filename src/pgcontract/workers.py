@@ -1,0 +1,161 @@
+"""Worker processes: a core each, with a clone and a session of its own, for whatever there is to prove."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.queues import SimpleQueue
+
+import psycopg
+
+from pgcontract.ephemeral import Stage
+from pgcontract.errors import ServerError
+from pgcontract.invariants import Exploration, Explored, Invariant
+from pgcontract.model import Catalog, Verdict
+from pgcontract.promises.base import Promise
+from pgcontract.prover import Prover
+from pgcontract.rows.statements import Statement
+from pgcontract.rows.worlds import Worlds
+from pgcontract.session import Session
+
+Task = Sequence[tuple[str, Promise]] | range
+"""Promises with their ids, or the numbers of histories."""
+Outcome = list[tuple[str, Verdict]] | Explored
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What every worker knows: the live database, its invariants and which are asked, and how much to try."""
+
+    catalog: Catalog
+    roles: Mapping[str, str]
+    invariants: tuple[Invariant, ...]
+    asked: tuple[Invariant, ...]
+    invariant_seconds: int
+    examples: int
+    seed: int
+
+
+def worked(stage: Stage, known: Known, tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
+    """Do all tasks on clones of the stage's template, whichever is done first; ``workers`` 0: one a core.
+
+    Raises ServerError when the server goes away or a worker dies, InvariantError.
+    """
+    count = min(workers or len(_cores()), len(tasks))
+    if not count:
+        return
+    with ExitStack() as stack:
+        clones = [stack.enter_context(stage.clone()) for _ in range(count)]
+        if count == 1:
+            worker = _Worker(clones[0].dsn, known, core=None)
+            stack.callback(worker.close)
+            yield from ((task, worker.done(task)) for task in tasks)
+            return
+        # fork keeps what is imported; elsewhere than Linux it is not safe with system libraries that start threads
+        context = get_context("fork" if sys.platform == "linux" else "spawn")
+        places: SimpleQueue[tuple[str, int | None]] = context.SimpleQueue()
+        for clone, core in zip(clones, _cores(), strict=False):
+            places.put((clone.dsn, core))
+        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, known))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        try:
+            futures: dict[Future[Outcome], Task] = {pool.submit(_done, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except ServerError:
+            # our own server's log says more than a connection that broke
+            stage.server.check()
+            raise
+        except BrokenProcessPool as error:
+            raise ServerError(
+                "A worker process ended in the middle of the run.", remedy="Is memory short? Try --workers 1."
+            ) from error
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+class _Worker:
+    """A process's own clone, session and planned worlds."""
+
+    def __init__(self, dsn: str, known: Known, core: int | None) -> None:
+        self._session = Session(psycopg.connect(dsn, autocommit=True))
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            _share(core, self._session)
+        worlds = Worlds(known.catalog, self._session, known.roles)
+        self._seed = known.seed
+        self._prover = Prover(self._session, worlds, known.examples, known.seed)
+        self._exploration = Exploration(
+            self._session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds
+        )
+
+    def done(self, task: Task) -> Outcome:
+        if isinstance(task, range):
+            return self._exploration.histories(task, self._seed)
+        return [(id_, self._prover.verdict(promise)) for id_, promise in task]
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _share(core: int, session: Session) -> None:
+    """Keep this process and its backend on one core, where that is faster.
+
+    They take turns, and hand over several times as fast when no other core must be woken; but not on a core that
+    somebody else keeps busy. So it is measured.
+    """
+    backend, free = session.backend, os.sched_getaffinity(0)
+    before = _round_trips(session)
+    try:
+        os.sched_setaffinity(backend, {core})
+    except OSError:
+        # the server runs as another user, or elsewhere
+        return
+    os.sched_setaffinity(0, {core})
+    if _round_trips(session) > before:
+        os.sched_setaffinity(0, free)
+        os.sched_setaffinity(backend, free)
+
+
+def _round_trips(session: Session) -> float:
+    """Seconds that a few dozen empty examples take."""
+    started = time.perf_counter()
+    session.enter(())
+    for _ in range(64):
+        session.run((Statement("SELECT 1"),))
+    return time.perf_counter() - started
+
+
+_worker: _Worker | None = None
+
+
+def _begin(places: SimpleQueue[tuple[str, int | None]], known: Known) -> None:
+    global _worker  # noqa: PLW0603 - a pool's process has one worker, made by its initializer
+    # Ctrl-C reaches the whole group: the parent hears it, and ends the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    dsn, core = places.get()
+    _worker = _Worker(dsn, known, core)
+
+
+def _end_with_parent() -> None:
+    """A pool's process would wait for work for ever, when its parent was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _done(task: Task) -> Outcome:
+    assert _worker is not None
+    return _worker.done(task)

@@ -1,0 +1,162 @@
+"""Defects planted in triggers, and a database to plant them in; those of a function's body are planting.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+import psycopg
+import pytest
+
+from pgcontract.ephemeral import ServerChoice, Stage, staged
+from pgcontract.model import Catalog, Trigger
+from pgcontract.promises.base import Cases, Direction
+from pgcontract.promises.definitions import create_function, create_trigger, drop_trigger
+from pgcontract.promises.trigger import TriggerPromise, promises
+from pgcontract.prover import Evidence, Prover
+from pgcontract.rows.statements import Statement
+from pgcontract.rows.worlds import Worlds
+from pgcontract.server import Server
+from pgcontract.session import Session
+from pgcontract.system import System
+
+
+def trigger_defects(trigger: Trigger) -> Iterator[tuple[str, Trigger | None]]:
+    """The same trigger with something else about it; None for none at all. Not all of them can be created."""
+    yield "drop_trigger", None
+    yield "disable_trigger", replace(trigger, enabled="DISABLED")
+    for event in trigger.events if len(trigger.events) > 1 else ():
+        columns = () if event == "UPDATE" else trigger.update_columns
+        yield f"drop_event {event}", replace(trigger, events=_left(trigger.events, event), update_columns=columns)
+    for event in ("INSERT", "UPDATE", "DELETE", "TRUNCATE"):
+        if event not in trigger.events:
+            yield f"add_event {event}", replace(trigger, events=(*trigger.events, event))
+    if trigger.timing != "INSTEAD OF":
+        timing: Literal["AFTER", "BEFORE"] = "AFTER" if trigger.timing == "BEFORE" else "BEFORE"
+        yield f"change_timing {timing}", replace(trigger, timing=timing)
+    level: Literal["ROW", "STATEMENT"] = "STATEMENT" if trigger.level == "ROW" else "ROW"
+    yield f"change_level {level}", replace(trigger, level=level)
+    for column in trigger.update_columns if len(trigger.update_columns) > 1 else ():
+        yield f"drop_column {column}", replace(trigger, update_columns=_left(trigger.update_columns, column))
+    if trigger.update_columns:
+        yield "drop_columns", replace(trigger, update_columns=())
+    if trigger.when:
+        yield "drop_condition", replace(trigger, when=None)
+        yield "negate_condition", replace(trigger, when=f"NOT COALESCE({trigger.when}, FALSE)")
+    if trigger.arguments:
+        yield "drop_argument", replace(trigger, arguments=trigger.arguments[:-1])
+    if trigger.constraint:
+        yield "change_deferral", replace(trigger, deferrable=True, deferred=not trigger.deferred)
+
+
+def _left(things: tuple[Any, ...], gone: str) -> tuple[Any, ...]:
+    return tuple(thing for thing in things if thing != gone)
+
+
+@dataclass
+class Rehearsed:
+    """A promise whose cases are made already: they hang on the frozen trigger, not on what is planted in the live one."""
+
+    promise: TriggerPromise
+    cases: Cases
+
+    def accepts(self, _worlds: Worlds) -> Cases:
+        return self.cases
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.promise, name)
+
+
+@dataclass
+class Bench:
+    """One clone of a system: a session that proves, and a connection that breaks what is proven."""
+
+    stage: Stage
+    session: Session
+    other: psycopg.Connection
+    frozen: Catalog
+    sound: Worlds
+    _rehearsed: dict[str, Rehearsed] = field(default_factory=dict)
+
+    @property
+    def promises(self) -> dict[str, TriggerPromise]:
+        """The frozen triggers by their ids."""
+        return {p.id: p for p in promises(self.frozen)}
+
+    def prove(self, promise: TriggerPromise, *, seed: int = 0, examples: int = 1) -> Evidence:
+        """Prove it against whatever the database is now."""
+        # the session's transaction holds locks on what is to be read
+        self.session.set("application_name", "bench")
+        worlds = Worlds(self.stage.catalog(self.other), self.session)
+        return Prover(self.session, worlds, examples, seed).prove(promise, Direction.ACCEPTS)
+
+    def judge(self, promise: TriggerPromise, *, seed: int = 0, examples: int = 1) -> Evidence:
+        """The same with cases that were made once: for defects that the catalog does not show."""
+        rehearsed = self._rehearsed[promise.id]
+        return Prover(self.session, self.sound, examples, seed).prove(cast("Any", rehearsed), Direction.ACCEPTS)
+
+    def rehearse(self, promise: TriggerPromise) -> None:
+        """Make the cases, while all is sound."""
+        self._rehearsed[promise.id] = Rehearsed(promise, promise.accepts(self.sound))
+
+    @contextmanager
+    def with_body(self, promise: TriggerPromise, body: str) -> Iterator[None]:
+        """The trigger's function has another body. Raises psycopg.Error where that is no function."""
+        function = promise.function
+        assert function is not None
+        with self._changed(
+            lambda: self._run(create_function(replace(function, body=body))),
+            lambda: self._run(create_function(function)),
+        ):
+            yield
+
+    @contextmanager
+    def with_trigger(self, promise: TriggerPromise, trigger: Trigger | None) -> Iterator[None]:
+        """The trigger is another one, or gone. Raises psycopg.Error where there can be no such trigger."""
+
+        def put(one: Trigger | None) -> None:
+            made = () if one is None else create_trigger(promise.table, one)
+            self._run(drop_trigger(promise.table, promise.trigger), *made)
+
+        with self._changed(lambda: put(trigger), lambda: put(promise.trigger)):
+            yield
+
+    @contextmanager
+    def _changed(self, change: Callable[[], None], back: Callable[[], None]) -> Iterator[None]:
+        # the session's transaction holds locks on what is to be changed
+        self.session.set("application_name", "bench")
+        change()
+        try:
+            yield
+        finally:
+            self.session.set("application_name", "bench")
+            back()
+
+    def _run(self, *statements: Statement) -> None:
+        with self.other.transaction():
+            for statement in statements:
+                self.other.execute(statement.text.encode())
+
+
+@contextmanager
+def bench(system: System, server: Server) -> Iterator[Bench]:
+    """A bench for a system on a running server."""
+    with (
+        staged(system, server, ServerChoice()) as stage,
+        stage.clone() as clone,
+        closing(Session(psycopg.connect(clone.dsn, autocommit=True))) as session,
+        psycopg.connect(clone.dsn, autocommit=True) as other,
+    ):
+        live = stage.catalog(other)
+        yield Bench(stage, session, other, live, Worlds(live, session))
+
+
+@pytest.fixture
+def bench_of(pgcontract_server: Server) -> Iterator[Callable[[System], Bench]]:
+    """Make benches, one a system."""
+    from contextlib import ExitStack  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        yield lambda system: stack.enter_context(bench(system, pgcontract_server))
