@@ -10,74 +10,12 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from tests.integration.fix_migrations import SOCIAL_SELLING
-
-INVARIANTS = {path.stem: path.read_bytes() for path in sorted((SOCIAL_SELLING / "invariants").glob("*.sql"))}
-NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
-SHOP = """
-    INSERT INTO users (id, email, password_hash, name)
-    VALUES ('00000000-0000-0000-0000-00000000000a', 'ana@example.com', '$2b$12$' || repeat('a', 53), 'Ana');
-    INSERT INTO client_accounts (id, user_id, platform, platform_account_id, username)
-    VALUES ('00000000-0000-0000-0000-0000000000aa', '00000000-0000-0000-0000-00000000000a', 'instagram', '1', 'ana');
-    INSERT INTO conversations (id, client_account_id, platform_conversation_id, participant_platform_id)
-    SELECT ('00000000-0000-0000-0000-00000000000' || number)::UUID, '00000000-0000-0000-0000-0000000000aa', number, 'p'
-    FROM generate_series(1, 4) AS number;
-"""
-
-
-def conversation(number: int) -> UUID:
-    return UUID(int=number)
-
-
-@dataclass
-class Shop:
-    """A session on a database with four empty conversations, and what to do there."""
-
-    session: psycopg.Connection
-    dsn: str
-    sent: int = field(default=0)
-
-    def run(self, query: str, *parameters: object) -> None:
-        """Run it, then ask every invariant."""
-        self.session.execute(query.encode(), parameters)
-        self.check(query)
-
-    def check(self, after: str) -> None:
-        for name, query in INVARIANTS.items():
-            rows = self.session.execute(query).fetchall()
-            assert rows == [], f"{name} does not hold after {after}"
-
-    def send(self, number: int, *, minutes: int = 0, sender: str = "customer", read: bool = False) -> str:
-        self.sent += 1
-        name = f"m{self.sent}"
-        self.run(
-            "INSERT INTO messages (conversation_id, platform_message_id, sender_type, is_read, sent_at)"
-            " VALUES (%s, %s, %s, %s, %s)",
-            *(conversation(number), name, sender, read, NOON + timedelta(minutes=minutes)),
-        )
-        return name
-
-    def state(self, number: int) -> tuple[int, int | None]:
-        """Unread messages, and the minute of the last one."""
-        row = self.session.execute(
-            "SELECT unread_count, last_message_at FROM conversations WHERE id = %s", (conversation(number),)
-        ).fetchone()
-        assert row is not None
-        return row[0], None if row[1] is None else round((row[1] - NOON).total_seconds() / 60)
-
-
-@pytest.fixture
-def shop(social_selling: psycopg.Connection, social_selling_database: str) -> Shop:
-    """Four empty conversations."""
-    social_selling.execute(SHOP.encode())
-    return Shop(social_selling, social_selling_database)
+from tests.contract.fix_social_selling import NOON, Shop, conversation
 
 
 def test_only_unread_customer_messages_count_and_every_message_moves_the_time(shop: Shop) -> None:
@@ -294,6 +232,7 @@ def test_many_writers_at_once_lose_nothing_and_do_not_lock_each_other_out(shop: 
     shop.check("eight writers")
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
 @pytest.mark.parametrize(
     "change",
     [
@@ -302,9 +241,11 @@ def test_many_writers_at_once_lose_nothing_and_do_not_lock_each_other_out(shop: 
         "UPDATE messages SET conversation_id = '00000000-0000-0000-0000-000000000002'",
     ],
 )
-def test_a_latest_message_that_goes_gives_way_to_one_that_was_written_meanwhile(shop: Shop, change: str) -> None:
-    """Whoever looks for the latest message looks after waiting, not before."""
-    latest = shop.send(1, minutes=10)
+def test_a_latest_message_that_goes_gives_way_to_one_that_was_written_meanwhile(
+    shop: Shop, change: str, several: bool
+) -> None:
+    """Whoever looks for the latest message looks after waiting, not before; for one message and for several."""
+    latest = [shop.send(1, minutes=10 - n) for n in range(1 + several)]
     with psycopg.connect(shop.dsn) as other:
         other.execute(
             "INSERT INTO messages (conversation_id, platform_message_id, sender_type, sent_at)"
@@ -312,7 +253,7 @@ def test_a_latest_message_that_goes_gives_way_to_one_that_was_written_meanwhile(
             (conversation(1), NOON + timedelta(minutes=5)),
         )
         with ThreadPoolExecutor(1) as pool:
-            query = f"{change} WHERE platform_message_id = %s".encode()
+            query = f"{change} WHERE platform_message_id = ANY(%s)".encode()
             waiter = pool.submit(shop.session.execute, query, (latest,))
             waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s"
             with psycopg.connect(shop.dsn, autocommit=True) as watch:
