@@ -1,0 +1,8 @@
+-- The workers' queue: what claim_items() takes next, the oldest first, and nobody waits for anybody.
+-- uses: idx_job_items_status
+SELECT id, job_id, product_id, attribute, before_value
+FROM job_items
+WHERE status = 'PENDING'
+ORDER BY created_at ASC
+LIMIT 10
+FOR NO KEY UPDATE SKIP LOCKED;
