@@ -1,0 +1,9 @@
+-- The devices that a message is pushed to, the latest used first.
+-- uses: idx_user_sessions_active
+-- $1 uuid: the user
+SELECT id, device_name, device_type, push_token, last_active_at
+FROM user_sessions
+WHERE user_id = $1
+  AND revoked_at IS NULL
+ORDER BY last_active_at DESC
+LIMIT 20;

@@ -1,0 +1,8 @@
+-- What the purge takes next: chats that were deleted long ago.
+-- uses: idx_chats_deleted_at
+-- $1 timestamptz: since when
+SELECT id
+FROM chats
+WHERE deleted_at < $1
+ORDER BY deleted_at ASC
+LIMIT 100;

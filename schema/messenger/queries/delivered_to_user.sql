@@ -1,0 +1,8 @@
+-- What has come to a user in a chat.
+-- uses: idx_message_delivery_user
+-- $1 uuid: the user
+-- $2 uuid: the chat
+SELECT message_id, status, delivered_at, read_at
+FROM message_delivery
+WHERE user_id = $1
+  AND chat_id = $2;

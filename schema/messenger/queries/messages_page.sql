@@ -1,0 +1,11 @@
+-- A page of a chat, from a message backwards.
+-- uses: idx_messages_chat_created
+-- $1 uuid: the chat
+-- $2 timestamptz: when the last message of the page before was made
+-- $3 uuid: which it was
+SELECT id, sender_id, reply_to_id, content, metadata, created_at, edited_at, deleted_at
+FROM messages
+WHERE chat_id = $1
+  AND (created_at, id) < ($2, $3)
+ORDER BY created_at DESC, id DESC
+LIMIT 50;

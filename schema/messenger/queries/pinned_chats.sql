@@ -1,0 +1,9 @@
+-- What stands at the top of a user's list.
+-- uses: idx_chat_participants_pinned
+-- $1 uuid: the user
+SELECT chat_id, pinned_at
+FROM chat_participants
+WHERE user_id = $1
+  AND pinned_at IS NOT NULL
+ORDER BY pinned_at DESC
+LIMIT 10;

@@ -1,0 +1,6 @@
+-- Every request: the session of a token.
+-- uses: uq_user_sessions_token_hash
+-- $1 text: the token's SHA-256
+SELECT id, user_id, device_id, expires_at, revoked_at
+FROM user_sessions
+WHERE token_hash = $1;

@@ -1,0 +1,9 @@
+-- Who is shown as online or away and has not been seen for long.
+-- uses: idx_users_status
+-- $1 timestamptz: since when
+SELECT id, status, last_seen_at
+FROM users
+WHERE status <> 'offline'
+  AND last_seen_at < $1
+ORDER BY last_seen_at ASC
+LIMIT 100;

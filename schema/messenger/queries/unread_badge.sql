@@ -1,0 +1,7 @@
+-- The badge: where a user has something to read, and how much.
+-- uses: idx_unread_messages_waiting
+-- $1 uuid: the user
+SELECT chat_id, unread_count
+FROM unread_messages
+WHERE user_id = $1
+  AND unread_count > 0;

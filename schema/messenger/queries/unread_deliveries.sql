@@ -1,0 +1,9 @@
+-- What marking a chat as read has to find.
+-- uses: idx_message_delivery_unread
+-- $1 uuid: the chat
+-- $2 uuid: the user
+SELECT id, message_id
+FROM message_delivery
+WHERE chat_id = $1
+  AND user_id = $2
+  AND status <> 'read';
