@@ -57,7 +57,7 @@ def _left(things: tuple[Any, ...], gone: str) -> tuple[Any, ...]:
 
 @dataclass
 class Rehearsed:
-    """A promise whose cases are made already: they hang on the frozen trigger, not on what is planted in the live one."""
+    """A promise whose cases are made already: they hang on the frozen trigger, not on what is planted."""
 
     promise: TriggerPromise
     cases: Cases

@@ -25,10 +25,14 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
     dsn: options.Dsn = None,
     pg_bin: options.PgBin = None,
     no_install: options.NoInstall = False,
-    examples: Annotated[int, typer.Option(min=1, help="Drawn examples a promise and direction.")] = 100,
+    examples: Annotated[
+        int,
+        typer.Option(min=1, help="Drawn examples a promise and direction; histories in which invariants are asked."),
+    ] = 100,
     seed: Annotated[int, typer.Option(help="Draws other examples.")] = 0,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="ID", help="Only this promise, or this table's.")
+        list[str] | None,
+        typer.Option("--only", metavar="ID", help="Only this promise, or this table's; `invariants` for all of them."),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
     json: options.JsonFile = None,

@@ -74,6 +74,7 @@ class _Search:
             current = self._fewer(current)
             current = self._until(current, self._without_change)
             current = self._until(current, self._smaller)
+            current = self._until(current, self._joined)
             current = self._until(current, self._plainer)
             if current == before or self._left <= 0:
                 return current
@@ -133,6 +134,19 @@ class _Search:
                     for change in smaller(event.changes[m]):
                         yield _with(current, n, (*event.changes[:m], change, *event.changes[m + 1 :]))
 
+    @staticmethod
+    def _joined(current: History) -> Iterator[History]:
+        """Rows of one table by one statement, where two have inserted them."""
+        for n, event in enumerate(current):
+            for m in range(n + 1, len(current)):
+                one, other = _insert_alone(event), _insert_alone(current[m])
+                if one is not None and other is not None and one.table is other.table:
+                    columns = [set(row) for row in (*one.rows, *other.rows)]
+                    if all(c == columns[0] for c in columns):
+                        both = Step((Insert(one.table, (*one.rows, *other.rows)),))
+                        yield (*current[:n], both, *current[n + 1 : m], *current[m + 1 :])
+                        yield (*current[:n], *current[n + 1 : m], both, *current[m + 1 :])
+
     def _plainer(self, current: History) -> Iterator[History]:
         for n, event in enumerate(current):
             if isinstance(event, Step):
@@ -175,6 +189,14 @@ class _Search:
             ]
         options = list(dict.fromkeys(plain))
         return options[: options.index(value)] if value in options else options
+
+
+def _insert_alone(event: Event) -> Insert | None:
+    if isinstance(event, Step) and len(event.changes) == 1:
+        (change,) = event.changes
+        if isinstance(change, Insert) and change.conflict is None:
+            return change
+    return None
 
 
 def _with(history: History, n: int, changes: tuple[Change, ...]) -> History:

@@ -23,15 +23,25 @@ from pgcontract.rows.terrain import Field, conflict
 LATER = "'2100-01-01 00:00:00+00'"
 MOST_VALUES = 8
 MOST_SINGLES = 14
+FEW = 4
 TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Statements that change something. ``label`` is the same for changes of the same kind and columns."""
+    """Statements that change something. ``label`` is the same for changes of the same kind and columns.
+
+    ``kind`` is the label, but one for all columns that do not matter.
+    """
 
     label: str
     statements: tuple[Statement, ...]
+    matters: bool = True
+
+    @property
+    def kind(self) -> str:
+        """What few of are enough."""
+        return self.label if self.matters else "what does not matter"
 
 
 def happenings(stage: Stage) -> Iterator[Happening]:
@@ -76,15 +86,14 @@ def _of(stage: Stage, name: Name, values: int) -> Iterator[Happening]:
     yield from _inserts(stage, field, rows)
     if not rows:
         return
-    yield from _updates(stage, field, rows, values)
     yield from _stamped(stage, field, rows)
     yield from _moves(stage, field, rows)
     yield from _deletes(field.table, rows, MOST_SINGLES if values > 3 else 4)
+    yield from _updates(stage, field, rows, values)
 
 
-def _happening(label: str, *changes: Insert | Update | Delete) -> Happening:
-    table = changes[0].table.name
-    return Happening(f"{label} {table}", tuple(statement(c) for c in changes))
+def _happening(label: str, change: Insert | Update | Delete, *, matters: bool = True) -> Happening:
+    return Happening(f"{label} {change.table.name}", (statement(change),), matters)
 
 
 def _inserts(stage: Stage, field: Field, rows: Sequence[Row]) -> Iterator[Happening]:
@@ -103,10 +112,10 @@ def _inserts(stage: Stage, field: Field, rows: Sequence[Row]) -> Iterator[Happen
     for arbiter in field.arbiters[:2] if new else ():
         bound = set(arbiter.columns) | field.shape.key_columns
         taken = [c for c in stage.relevant(table.name) if c not in bound and field.column(c).identity is None]
-        for row in rows[:4]:
-            if any(row[c] is None for c in arbiter.columns) or not set(arbiter.columns) <= set(new[0]):
+        for held in rows[:4]:
+            if any(held[c] is None for c in arbiter.columns) or not set(arbiter.columns) <= set(new[0]):
                 continue
-            there = {**new[0], **{c: row[c] for c in arbiter.columns}}
+            there = {**new[0], **{c: held[c] for c in arbiter.columns}}
             both = (there, *new[1:2])
             yield _happening("upsert one", Insert(table, (there,), conflict(arbiter, taken)))
             yield _happening("upsert two", Insert(table, both, conflict(arbiter, taken)))
@@ -126,11 +135,14 @@ def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iter
     for column in columns:
         matters = column in relevant and column not in linked
         values = _spread(_values(field, column, rows), most if matters else 1)
-        yield _update(f"update {column}", table, [rows[turn % len(rows)]], {column: rows[turn % len(rows)][column]})
-        for step in (0, 3, 7) if matters else (0,):
+        same = rows[turn % len(rows)]
+        yield _update(f"update {column}", table, [same], {column: same[column]}, matters=matters)
+        # of few values each row takes each
+        steps = range(len(rows)) if len(values) < FEW else (0, 3, 7)
+        for step in steps if matters else (0,):
             for number, value in enumerate(values):
                 row = rows[(turn + step + number) % len(rows)]
-                yield _update(f"update {column}", table, [row], {column: value})
+                yield _update(f"update {column}", table, [row], {column: value}, matters=matters)
         turn += len(values)
         for value in values[:3] if matters else ():
             yield _happening(f"update {column} of all", Update(table, None, ({column: value},)))
@@ -149,12 +161,12 @@ def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iter
             yield _happening(f"update {first}, {second} of all", Update(table, None, (changes,)))
 
 
-def _update(label: str, table: Table, rows: Sequence[Row], changes: Row) -> Happening:
-    return _happening(label, Update(table, tuple(key_of(table, row) for row in rows), (changes,)))
+def _update(label: str, table: Table, rows: Sequence[Row], changes: Row, *, matters: bool = True) -> Happening:
+    return _happening(label, Update(table, tuple(key_of(table, row) for row in rows), (changes,)), matters=matters)
 
 
 def _values(field: Field, column: str, rows: Sequence[Row]) -> list[Value]:
-    """What is beyond all, what others hold, and what might be held: comparisons decide between values that are there."""
+    """What is beyond all, what others hold, and what might be held: comparisons decide between values held."""
     held = list(dict.fromkeys(row[column] for row in rows))
     pool = [v for v in field.pools[column] if v not in held]
     beyond = extremes(field.column(column))
@@ -278,7 +290,7 @@ def _gone(stage: Stage, fk: ForeignKey) -> Iterator[Happening]:
         return
     for row in rows:
         yield _happening("delete parent", Delete(parent, (key_of(parent, row),)))
-    if fk.on_update != "NO ACTION" and fk.on_update != "RESTRICT":
+    if fk.on_update not in {"NO ACTION", "RESTRICT"}:
         for row in rows:
             changes: Mapping[str, Value] = {k: field.fresh(k, 500) for k in fk.keys if k in field.pools}
             if changes and None not in changes.values():

@@ -27,6 +27,7 @@ CLOCK = "pgcontract.clock"
 IMMEDIATE = Statement("SET CONSTRAINTS ALL IMMEDIATE")
 MOST_ROWS = 14
 MOST_NEW = 9
+FEW = 3
 MOST_PER_COLUMN = 6
 WATCHED = 40
 FIRST = 20
@@ -157,8 +158,14 @@ class _Builder:
             candidates = list(self._candidates(name))
             inserts = [field.shape.insert(row, show=tuple(row)) for row in candidates]
             good = self._accepted([*setup, *placing], inserts)
+            if len(good) < FEW:
+                # where there is room for few, they are others than the plain one
+                candidates = [*candidates[1:], candidates[0]]
+                inserts = [*inserts[1:], inserts[0]]
+                good = self._accepted([*setup, *placing], inserts)
             # those that are only to come pass the CHECKs as well, and meet no key of those that are there
-            placed, later = good[: max(2, len(good) - MOST_NEW)], good[max(2, len(good) - MOST_NEW) :]
+            split = max(1, min(2, len(good) - 1), len(good) - MOST_NEW)
+            placed, later = good[:split], good[split:]
             placing += [inserts[n] for n in placed]
             kept[name] = [candidates[n] for n in placed]
             new[name] = [candidates[n] for n in later] or [candidates[n] for n in good[-1:]]
@@ -202,7 +209,7 @@ class _Builder:
     def _candidates(self, name: Name) -> Iterator[Row]:
         """Valid rows that differ in what matters, of either twin's parents by turns; the plain one first."""
         field = self._field(name)
-        linked = {c for fk in field.table.foreign_keys for c in fk.columns}
+        linked = {c for fk in _upward(field) for c in fk.columns}
         keys = field.shape.key_columns
         free = [c for c in field.pools if c not in linked | keys]
         matter = [c for c in free if self._terrain.matters(c)] or free
@@ -212,6 +219,9 @@ class _Builder:
             values = [next(t) for t in turns]
             # most rows differ in all that has an order, so that what is greatest or least belongs to one parent
             values = [_step(field.column(c), turn) or v if turn % 4 else v for c, v in zip(matter, values, strict=True)]
+            if turn == MOST_ROWS + MOST_NEW - 1:
+                # conditions on several columns at once are most often about what is not there
+                values = [None if None in field.pools[c] else v for c, v in zip(matter, values, strict=True)]
             row = {**field.base, **dict(zip(matter, values, strict=True))}
             for column in keys - linked:
                 fresh = field.fresh(column, self._number)
@@ -228,10 +238,10 @@ class _Builder:
         return tuple(dict.fromkeys([field.base.get(column), *dated, *spread[: 4 - len(dated) // 2]]))
 
     def _parents(self, name: Name, twin: int) -> dict[str, Value]:
-        """The foreign keys' columns of a row of this table that refer to the twin's parents, as far as they are there."""
+        """What a row of this table refers to the twin's parents by, as far as they are there."""
         field = self._field(name)
         found: dict[str, Value] = {}
-        for fk in field.table.foreign_keys:
+        for fk in _upward(field):
             rows = [p.values for p in self._world.placed if p.table == fk.references]
             if rows and fk.references != name:
                 parent = rows[min(twin, len(rows) - 1)]
@@ -318,6 +328,20 @@ class _Builder:
         return tuple(
             {c: None if f is None else f.decode() for c, f in zip(columns, fields, strict=True)} for fields in found
         )
+
+
+def _upward(field: Field) -> list[ForeignKey]:
+    """The foreign keys to rows that are there before the row; not one back to a row that hangs on it.
+
+    Such a one holds the row's own key, and a column that is NULL at first.
+    """
+    own = set(field.table.primary_key.columns) if field.table.primary_key else set()
+
+    def back(fk: ForeignKey) -> bool:
+        rest = [field.column(c) for c in fk.columns if c not in own]
+        return len(rest) < len(fk.columns) and any(not c.not_null for c in rest)
+
+    return [fk for fk in field.table.foreign_keys if not back(fk)]
 
 
 def clock(column: Column) -> str:

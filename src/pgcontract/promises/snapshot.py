@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from psycopg import sql
@@ -38,7 +38,8 @@ class Camera:
         ]
         every = " UNION ALL ".join(parts)
         return Statement(
-            f"SELECT string_agg(named || ' ' || digest, ', ' ORDER BY named COLLATE \"C\") AS rows_are FROM ({every}) AS every"
+            "SELECT string_agg(named || ' ' || digest, ', ' ORDER BY named COLLATE \"C\") AS rows_are"
+            f" FROM ({every}) AS every"
         )
 
     def details(self) -> Statement:

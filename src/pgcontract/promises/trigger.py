@@ -46,9 +46,9 @@ MARK = Statement(
 )
 DEFERRED = Statement("SET CONSTRAINTS ALL DEFERRED")
 REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
-MOST_ALIKE = 10
+MOST_ALIKE = 14
 MOST_CALLS = 110
-MOST_EFFECTS = 90
+MOST_EFFECTS = 110
 SAMPLE = 12
 
 Answer = Refusal | Rows
@@ -234,7 +234,7 @@ class _Rehearsal:
         with_it = self._oracle.tried(self._prepared, cases, promise.installed())
         without = self._oracle.tried(self._prepared, cases, (drop_trigger(promise.table, promise.trigger),))
         differs = map(_differ, with_it, without)
-        labelled = [((h.label, shows), (h, shows)) for h, shows in zip(fired, differs, strict=True)]
+        labelled = [((h.kind, shows), (h, shows)) for h, shows in zip(fired, differs, strict=True)]
         # those that show something first
         chosen = sorted(_in_turn(labelled)[:MOST_EFFECTS], key=lambda one: not one[1])
         return [self._compared(h.statements, left) for h, _ in chosen], sum(shows for _, shows in chosen), left

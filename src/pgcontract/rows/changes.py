@@ -16,10 +16,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """ON CONFLICT: ``target`` is quoted SQL; ``columns`` are taken from what was to be inserted, none for nothing."""
+    """ON CONFLICT: ``target`` is quoted SQL; ``columns`` are taken from what was to be inserted, none for nothing.
+
+    ``keys`` are the columns that the target compares.
+    """
 
     target: str
     columns: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +210,25 @@ def _smaller(change: Insert | Update | Delete) -> Iterator[Insert | Update | Del
             yield from (Delete(table, fewer) for fewer in _without_one(keys or ()) if fewer)
 
 
-def _smaller_insert(change: Insert) -> Iterator[Insert]:
+def _smaller_insert(change: Insert) -> Iterator[Insert | Update]:
     table, rows, conflict = change.table, change.rows, change.conflict
     if conflict is not None:
         yield Insert(table, rows)
-    yield from (Insert(table, fewer, conflict) for fewer in _without_one(rows) if fewer)
+        if (
+            conflict.columns
+            and conflict.keys
+            and len(rows) == 1
+            and {*conflict.keys, *conflict.columns} <= set(rows[0])
+        ):
+            # what it comes to where the row is there
+            key, taken = ({c: rows[0][c] for c in columns} for columns in (conflict.keys, conflict.columns))
+            yield Update(table, (key,), (taken,))
+    yield from (Insert(table, few, conflict) for few in _without_one(rows) if few)
     for column in reversed(list(rows[0])):
         yield Insert(table, tuple(_without(row, column) for row in rows), conflict)
     if conflict is not None and len(conflict.columns) > 1:
-        yield from (Insert(table, rows, Conflict(conflict.target, few)) for few in _without_one(conflict.columns))
+        fewer = _without_one(conflict.columns)
+        yield from (Insert(table, rows, Conflict(conflict.target, few, conflict.keys)) for few in fewer)
 
 
 def _smaller_update(change: Update) -> Iterator[Update]:

@@ -63,5 +63,6 @@ class Oracle(Protocol):
     ) -> Sequence[Refusal | Sequence[tuple[bytes | None, ...]]]:
         """What each case's last query returns, in PostgreSQL's text, or what refused it.
 
-        Each is run alone on top of ``setup`` and ``layer``. Two layers on one setup share its transaction, and its now().
+        Each is run alone on top of ``setup`` and ``layer``. Two layers on one setup share its transaction and
+        its now().
         """

@@ -278,4 +278,4 @@ def _quoted(name: str) -> str:
 
 def conflict(arbiter: Arbiter, columns: Iterable[str] = ()) -> Conflict:
     """ON CONFLICT on this key: take these columns over, or do nothing."""
-    return Conflict(arbiter.target, tuple(columns))
+    return Conflict(arbiter.target, tuple(columns), arbiter.columns)
