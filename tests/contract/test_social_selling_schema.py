@@ -205,29 +205,6 @@ def test_the_summary_is_refreshed_concurrently_and_by_utc_days(shop: psycopg.Con
         ]
 
 
-FORBIDDEN = {
-    "DDL": "CREATE TABLE t ()",
-    "a schema": "CREATE SCHEMA s",
-    "altering": "ALTER TABLE users ADD COLUMN x INT",
-    "dropping": "DROP TABLE users",
-    "TRUNCATE": "TRUNCATE notifications",
-    "TEMP": "CREATE TEMPORARY TABLE t ()",
-    "the tracking table": "SELECT * FROM migrations",
-    "refreshing by hand": "REFRESH MATERIALIZED VIEW analytics_daily_summary",
-    "writing to the summary": "DELETE FROM analytics_daily_summary",
-    "a trigger's function": "SELECT update_updated_at_column()",
-}
-
-
-@pytest.mark.parametrize("what", FORBIDDEN)
-def test_the_application_may_not(shop: psycopg.Connection, what: str) -> None:
-    """Everything but reading and writing rows is refused."""
-    shop.execute("SET ROLE social_selling_app")
-    with pytest.raises(psycopg.Error) as caught:
-        shop.execute(FORBIDDEN[what].encode())
-    assert caught.value.sqlstate == "42501"
-
-
 def test_the_application_reads_and_writes_rows_of_every_table(shop: psycopg.Connection) -> None:
     """Of later tables, too; messages' triggers and the summary's function work for it."""
     shop.execute("CREATE TABLE later (id INT)")
@@ -253,26 +230,6 @@ def test_the_application_reads_and_writes_rows_of_every_table(shop: psycopg.Conn
     )
     assert shop.execute("SELECT unread_count FROM conversations").fetchone() == (1,)
     shop.execute("SELECT refresh_analytics_daily_summary()")
-
-
-def test_nothing_is_granted_to_public(social_selling: psycopg.Connection) -> None:
-    """No table, no function of the schema's own, not the schema, not the database."""
-    rows = social_selling.execute(
-        """
-        SELECT 'relation', relname::TEXT FROM pg_class, aclexplode(relacl)
-        WHERE grantee = 0 AND relnamespace = 'public'::regnamespace AND relname !~ '^pg_stat_statements'
-        UNION ALL
-        SELECT 'function', proname FROM pg_proc, aclexplode(COALESCE(proacl, acldefault('f', proowner)))
-        WHERE grantee = 0 AND pronamespace = 'public'::regnamespace
-          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
-        UNION ALL
-        SELECT 'schema', nspname FROM pg_namespace, aclexplode(nspacl) WHERE grantee = 0 AND nspname = 'public'
-        UNION ALL
-        SELECT 'database', datname FROM pg_database, aclexplode(COALESCE(datacl, acldefault('d', datdba)))
-        WHERE grantee = 0 AND datname = current_database()
-        """
-    ).fetchall()
-    assert rows == []
 
 
 def test_a_role_that_was_there_is_left_as_it_is(empty_database: str) -> None:

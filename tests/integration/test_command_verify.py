@@ -16,7 +16,7 @@ import pytest
 from pgcontract.contract import Contract
 from pgcontract.contract import write as freeze
 from pgcontract.ephemeral import ServerChoice, staged
-from pgcontract.server import Server
+from pgcontract.server import Binaries, Server, start
 from pgcontract.system import System
 from tests.integration.fix_server import eventually
 
@@ -152,12 +152,13 @@ def test_a_dsn_that_refuses(system: Path) -> None:
     assert "hunter2" not in result.stdout + result.stderr
 
 
-def test_a_server_of_ones_own(system: Path, pgcontract_server: Server) -> None:
+def test_a_server_of_ones_own(system: Path, test_binaries: Binaries) -> None:
     """With --dsn, databases and roles are made there and nothing is left."""
-    with psycopg.connect(pgcontract_server.address.dsn(), autocommit=True) as connection:
+    # on a server that other tests use as well, others' databases come and go
+    with start(test_binaries) as server, psycopg.connect(server.address.dsn(), autocommit=True) as connection:
         everything = "SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1"
         before = connection.execute(everything).fetchall()
-        result = pgcontract("verify", system, "--dsn", pgcontract_server.address.dsn())
+        result = pgcontract("verify", system, "--dsn", server.address.dsn())
         assert result.returncode == 0, result.stdout + result.stderr
         assert connection.execute(everything).fetchall() == before
 

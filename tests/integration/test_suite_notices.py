@@ -181,7 +181,17 @@ def verified(server: Server, ddl: str, broken: str | None = None) -> tuple[Resul
         return result, shown
 
 
-@pytest.mark.parametrize("one", BREAKS, ids=lambda b: b.name.replace(" ", "_"))
+QUICK = {"a CHECK dropped", "a default dropped", "a column dropped"}
+"""The breaks that are tried in every run; the others take minutes together."""
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(b, id=b.name.replace(" ", "_"), marks=() if b.name in QUICK else pytest.mark.thorough)
+        for b in BREAKS
+    ],
+)
 def test_what_is_broken_is_named_and_nothing_else(one: Break, pgcontract_server: Server) -> None:
     """The verdict is broken for what was broken only, with a counterexample that runs as it stands."""
     result, shown = verified(pgcontract_server, one.ddl, min(one.broken))
@@ -195,6 +205,7 @@ def test_what_is_broken_is_named_and_nothing_else(one: Break, pgcontract_server:
         assert "42601" not in shown, "a counterexample does not parse"
 
 
+@pytest.mark.thorough
 def test_an_unbroken_copy_keeps_every_promise(pgcontract_server: Server) -> None:
     """The copy itself breaks nothing: what the others name is the break's doing."""
     result, shown = verified(pgcontract_server, "SELECT")

@@ -55,12 +55,17 @@ class Kept:
         return f"{word} {self.frozen.name}"
 
     def accepts(self, worlds: Worlds) -> Cases:
-        """The catalog's facts; all columns can be read; both twins' rows come back as they were given, and go."""
-        names = ", ".join(sql.Identifier(c.name).as_string() for c in self.frozen.columns)
+        """The catalog's facts; all columns can be read; both twins' rows come back as they were given, and go.
+
+        A column that is gone is its own promises' matter.
+        """
+        live = worlds.catalog.table(self.frozen.name)
+        there = self.frozen.columns if live is None else [c for c in self.frozen.columns if live.column(c.name)]
+        names = ", ".join(sql.Identifier(c.name).as_string() for c in there)
         read = f"SELECT {names} FROM {identifier(self.frozen.name).as_string()}"
         columns = Change((Statement(f"SELECT count(*) >= 0 AS can_be_read FROM ({read}) AS all_rows"),))
         always = [self._facts(), columns]
-        if worlds.catalog.table(self.frozen.name) is None:
+        if live is None:
             return Cases(tuple(always))
         world = worlds.world(self.frozen.name)
         for row in world.varied[:1]:
