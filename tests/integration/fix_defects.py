@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import psycopg
@@ -93,13 +95,23 @@ class Bench:
         return Prover(self.session, worlds, examples, seed).prove(promise, Direction.ACCEPTS)
 
     def judge(self, promise: TriggerPromise, *, seed: int = 0, examples: int = 1) -> Evidence:
-        """The same with cases that were made once: for defects that the catalog does not show."""
+        """The same with cases that were made once: for defects that the catalog does not show.
+
+        With no examples only what is tried always, whatever the seed.
+        """
         rehearsed = self._rehearsed[promise.id]
+        if not examples:
+            rehearsed = replace(rehearsed, cases=replace(rehearsed.cases, drawn=None))
         return Prover(self.session, self.sound, examples, seed).prove(cast("Any", rehearsed), Direction.ACCEPTS)
 
     def rehearse(self, promise: TriggerPromise) -> None:
-        """Make the cases, while all is sound."""
-        self._rehearsed[promise.id] = Rehearsed(promise, promise.accepts(self.sound))
+        """Make the cases, while all is sound; once is enough."""
+        if promise.id not in self._rehearsed:
+            self._rehearsed[promise.id] = Rehearsed(promise, promise.accepts(self.sound))
+
+    def calling(self, function: str) -> list[TriggerPromise]:
+        """The triggers that call a function of this name."""
+        return [p for p in self.promises.values() if p.function is not None and p.function.name.name == function]
 
     @contextmanager
     def with_body(self, promise: TriggerPromise, body: str) -> Iterator[None]:
@@ -153,10 +165,8 @@ def bench(system: System, server: Server) -> Iterator[Bench]:
         yield Bench(stage, session, other, live, Worlds(live, session))
 
 
-@pytest.fixture
-def bench_of(pgcontract_server: Server) -> Iterator[Callable[[System], Bench]]:
-    """Make benches, one a system."""
-    from contextlib import ExitStack  # noqa: PLC0415
-
+@pytest.fixture(scope="module")
+def bench_of(pgcontract_server: Server) -> Iterator[Callable[[Path], Bench]]:
+    """Make benches, one a system by its folder, which are sound again after each test."""
     with ExitStack() as stack:
-        yield lambda system: stack.enter_context(bench(system, pgcontract_server))
+        yield cache(lambda path: stack.enter_context(bench(System.load(path), pgcontract_server)))

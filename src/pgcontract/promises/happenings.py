@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 from random import Random
 
 from psycopg import sql
@@ -18,13 +18,17 @@ from pgcontract.promises.scene import CLOCK, Stage, assigned, clock, extremes
 from pgcontract.rows.changes import Both, Delete, Insert, Update, key_of, statement
 from pgcontract.rows.moves import Draft, Moves, NothingToDo
 from pgcontract.rows.statements import Row, Statement, Value, identifier
-from pgcontract.rows.terrain import Field, conflict
+from pgcontract.rows.terrain import Field, conflict, mentioned
 
 LATER = "'2100-01-01 00:00:00+00'"
 MOST_VALUES = 8
 MOST_SINGLES = 14
-FEW = 4
+MOST_ROWS = 8
+FEW = 6
 TRIES = 8
+TOGETHER = 3
+MENDED = 4
+TWOS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,10 @@ def _inserts(stage: Stage, field: Field, rows: Sequence[Row]) -> Iterator[Happen
     for row in new:
         yield _happening("insert one", Insert(table, (row,)))
     if len(new) > 1:
-        yield _happening("insert two", Insert(table, tuple(new[:2])))
+        for two in list(pairwise(new))[:TWOS]:
+            yield _happening("insert two", Insert(table, two))
         yield _happening("insert several", Insert(table, tuple(new)))
+    yield from _born(stage, field, new)
     columns = ", ".join(sql.Identifier(c).as_string() for c in field.pools)
     if columns:
         quoted = identifier(table.name).as_string()
@@ -122,6 +128,16 @@ def _inserts(stage: Stage, field: Field, rows: Sequence[Row]) -> Iterator[Happen
             yield _happening("insert or not", Insert(table, both, conflict(arbiter)))
 
 
+def _born(stage: Stage, field: Field, new: Sequence[Row]) -> Iterator[Happening]:
+    """A new row of each parent."""
+    for fk in field.table.foreign_keys:
+        if set(fk.columns) <= set(field.pools):
+            for number, parent in enumerate(_parents(stage, fk, MOST_ROWS)):
+                for given in [new[(number + n) % len(new)] for n in range(min(len(new), 3))]:
+                    row = {**given, **_left_behind(field, fk), **parent}
+                    yield _happening(f"insert by {fk.name}", Insert(field.table, (row,)))
+
+
 def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iterator[Happening]:
     table = field.table
     columns = [c for c in field.pools if field.column(c).identity != "ALWAYS"]
@@ -138,27 +154,74 @@ def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iter
         same = rows[turn % len(rows)]
         yield _update(f"update {column}", table, [same], {column: same[column]}, matters=matters)
         # of few values each row takes each
-        steps = range(len(rows)) if len(values) < FEW else (0, 3, 7)
+        steps = range(len(rows)) if len(values) <= FEW else (0, 3, 7)
         for step in steps if matters else (0,):
             for number, value in enumerate(values):
                 row = rows[(turn + step + number) % len(rows)]
                 yield _update(f"update {column}", table, [row], {column: value}, matters=matters)
+        if matters and _checked(field, column):
+            yield from _mended(field, column, values, rows)
         turn += len(values)
         for value in values[:3] if matters else ():
             yield _happening(f"update {column} of all", Update(table, None, ({column: value},)))
             yield _update(f"update {column} of two", table, _some(rows, turn, 2), {column: value})
             turn += 1
+        if matters:
+            yield from _passed_on(field, column, rows)
         if matters and len(values) > 1 and len(rows) > 2:
             some = _some(rows, turn, 4)
             own = tuple({column: values[n % len(values)]} for n in range(len(some)))
             yield _happening(f"update {column} of each", Update(table, tuple(key_of(table, r) for r in some), own))
     both = [c for c in columns if c in relevant and c not in linked and c not in field.shape.key_columns]
-    for first, second in islice(combinations(both, 2), 10):
-        for one, other in zip(_spread(_values(field, first, rows), 3), _spread(_values(field, second, rows), 3)):  # noqa: B905 - as many as both have
+    yield from _pairs(field, both, rows)
+
+
+def _pairs(field: Field, columns: Sequence[str], rows: Sequence[Row]) -> Iterator[Happening]:
+    """Two columns at once."""
+    table, turn = field.table, 0
+    for first, second in islice(combinations(columns, 2), 10):
+        ones, others = _spread(_values(field, first, rows), 5), _spread(_values(field, second, rows), 4)
+        for one, other in [(one, others[n % len(others)]) for n, one in enumerate(ones * 2)] if others else ():
             turn += 1
             changes = {first: one, second: other}
-            yield _update(f"update {first}, {second}", table, [rows[turn % len(rows)]], changes)
-            yield _happening(f"update {first}, {second} of all", Update(table, None, (changes,)))
+            for alike in _by(rows, (first,))[:4]:
+                yield _update(f"update {first}, {second}", table, [alike[turn % len(alike)]], changes)
+            if turn % 2:
+                yield _happening(f"update {first}, {second} of all", Update(table, None, (changes,)))
+
+
+def _passed_on(field: Field, column: str, rows: Sequence[Row]) -> Iterator[Happening]:
+    """Rows of one parent take each the next one's value: other numbers of the same values."""
+    for fk in field.table.foreign_keys:
+        for alike in _by(rows, fk.columns)[:4]:
+            ordered = sorted(alike, key=lambda row: str(row[column]))
+            if len(ordered) > 2:
+                values = tuple({column: row[column]} for row in (*ordered[1:], ordered[-1]))
+                keys = tuple(key_of(field.table, row) for row in ordered)
+                yield _happening(f"pass on {column} by {fk.name}", Update(field.table, keys, values))
+
+
+def _mended(field: Field, column: str, values: Sequence[Value], rows: Sequence[Row]) -> Iterator[Happening]:
+    """One column's new value, with what CHECKs ask of others then."""
+    for number, value in enumerate(_spread(values, FEW)):
+        for row in _some(rows, number, MENDED):
+            found = _near(field, {**row, column: value}, column)
+            changes = {c: v for c, v in found.items() if c in field.pools and v != row[c]}
+            if len(changes) > 1:
+                yield _update(f"update {column} and more", field.table, [row], changes)
+                for alike in [a for fk in field.table.foreign_keys for a in _by(rows, fk.columns) if row in a]:
+                    yield _update(f"update {column} and more of some", field.table, alike, changes)
+
+
+def _near(field: Field, row: Row, column: str) -> Row:
+    """A row that passes the CHECKs with this column's value; the row itself where there is none."""
+    linked = {c for fk in field.table.foreign_keys for c in fk.columns}
+    return field.shape.find(row, fixed=frozenset({column} | linked | field.shape.key_columns)) or row
+
+
+def _checked(field: Field, column: str) -> bool:
+    """Whether a CHECK of the table speaks of the column."""
+    return column in mentioned(*(c.expression for c in field.shape.clauses.values()))
 
 
 def _update(label: str, table: Table, rows: Sequence[Row], changes: Row, *, matters: bool = True) -> Happening:
@@ -205,40 +268,72 @@ def _moves(stage: Stage, field: Field, rows: Sequence[Row]) -> Iterator[Happenin
         if not set(fk.columns) <= set(field.pools):
             continue
         parents = _parents(stage, fk)
+        apart_from = _left_behind(field, fk)
         for row in rows[:6]:
             others = [p for p in parents if any(p[c] != row[c] for c in fk.columns)]
             for other in others[:1]:
                 yield _update(f"move by {fk.name}", table, [row], other)
+                if apart_from:
+                    yield _update(f"move by {fk.name} alone", table, [row], {**other, **apart_from})
+            for other in others[1:]:
+                yield _update(f"move by {fk.name} elsewhere", table, [row], {**apart_from, **other})
         for parent in parents[:2]:
             yield _happening(f"move all by {fk.name}", Update(table, None, (parent,)))
-        apart = [r for r in rows if any(r[c] != rows[0][c] for c in fk.columns)]
-        if apart:
-            pair = (rows[0], apart[0])
-            swapped = tuple({c: r[c] for c in fk.columns} for r in reversed(pair))
-            keys = tuple(key_of(table, r) for r in pair)
-            yield _happening(f"exchange by {fk.name}", Update(table, keys, swapped))
-            matter = [c for c in stage.relevant(table.name) if c not in fk.columns and c in field.pools]
-            for column in matter[:4]:
-                for value in _spread(_values(field, column, rows), 2):
-                    yield _update(f"move by {fk.name}, {column}", table, [rows[0]], {**swapped[0], column: value})
+        yield from _exchanged(stage, field, fk, rows)
         nullable = [c for c in fk.columns if not field.column(c).not_null]
         if nullable:
             yield _update(f"orphan by {fk.name}", table, [rows[0]], dict.fromkeys(nullable))
 
 
-def _parents(stage: Stage, fk: ForeignKey) -> list[dict[str, Value]]:
+def _exchanged(stage: Stage, field: Field, fk: ForeignKey, rows: Sequence[Row]) -> Iterator[Happening]:
+    """Two rows take each other's parent; one takes another's, and changes otherwise as well."""
+    table = field.table
+    apart = [r for r in rows if any(r[c] != rows[0][c] for c in fk.columns)]
+    if apart:
+        pair = (rows[0], apart[0])
+        swapped = tuple({c: r[c] for c in fk.columns} for r in reversed(pair))
+        keys = tuple(key_of(table, r) for r in pair)
+        yield _happening(f"exchange by {fk.name}", Update(table, keys, swapped))
+        linked = {c for other in table.foreign_keys for c in other.columns}
+        matter = [c for c in (*stage.relevant(table.name), *field.pools) if c not in linked]
+        for column in list(dict.fromkeys(matter))[:5]:
+            for row in pair:
+                for value in _spread(_values(field, column, rows), 2):
+                    changes = {**swapped[pair.index(row)], column: value}
+                    yield _update(f"move by {fk.name}, {column}", table, [row], changes)
+
+
+def _left_behind(field: Field, fk: ForeignKey) -> dict[str, Value]:
+    """What other keys refer to by the same columns, and cannot take along."""
+    others = [o for o in field.table.foreign_keys if o != fk and set(o.columns) & set(fk.columns)]
+    columns = [c for other in others for c in other.columns if c not in fk.columns and c in field.pools]
+    return {c: None for c in columns if not field.column(c).not_null}
+
+
+def _parents(stage: Stage, fk: ForeignKey, most: int = 4) -> list[dict[str, Value]]:
     rows = stage.rows.get(fk.references, ())
-    return [{c: row[k] for c, k in zip(fk.columns, fk.keys, strict=True)} for row in rows[:4]]
+    return [{c: row[k] for c, k in zip(fk.columns, fk.keys, strict=True)} for row in rows[:most]]
 
 
 def _deletes(table: Table, rows: Sequence[Row], most: int) -> Iterator[Happening]:
     for row in rows[:most]:
         yield _happening("delete one", Delete(table, (key_of(table, row),)))
-    for start in range(3):
+    for start in range(TWOS):
         yield _happening("delete two", Delete(table, tuple(key_of(table, r) for r in _some(rows, start, 2))))
+    for fk in table.foreign_keys:
+        for alike in _by(rows, fk.columns)[:4]:
+            yield _happening(f"delete by {fk.name}", Delete(table, tuple(key_of(table, r) for r in alike)))
     yield _happening("delete all", Delete(table, None))
     none = f"DELETE FROM {identifier(table.name).as_string()} WHERE false"
     yield Happening(f"delete none {table.name}", (Statement(none),))
+
+
+def _by(rows: Sequence[Row], columns: Sequence[str]) -> list[list[Row]]:
+    """The rows with the same values in these columns together."""
+    found: dict[tuple[Value, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[c] for c in columns), []).append(row)
+    return list(found.values())
 
 
 def _families(stage: Stage, writer: Name) -> Iterator[Happening]:
@@ -249,10 +344,11 @@ def _families(stage: Stage, writer: Name) -> Iterator[Happening]:
         if fk.references != parent.table.name or not set(fk.columns) <= set(child.pools):
             continue
         pairs: list[tuple[Row, Insert | Update]] = [
-            ({**row, c: v}, Insert(parent.table, ({p: {**row, c: v}[p] for p in parent.pools},)))
+            (found, Insert(parent.table, ({p: found[p] for p in parent.pools},)))
             for row in stage.new[parent.table.name][:1]
             for c in matter[:4]
-            for v in _spread(parent.pools[c], 2)
+            for v in _spread(parent.pools[c], FEW if len(parent.pools[c]) <= FEW else 2)
+            for found in [_near(parent, {**row, c: v}, c)]
         ]
         pairs += [
             (row, Update(parent.table, (key_of(parent.table, row),), ({c: v},)))
@@ -260,12 +356,35 @@ def _families(stage: Stage, writer: Name) -> Iterator[Happening]:
             for c in matter[:4]
             for v in _spread(_values(parent, c, stage.rows[parent.table.name]), 2)
         ]
+        new = stage.new[writer]
         for number, (row, change) in enumerate(pairs):
-            given = stage.new[writer][number % len(stage.new[writer])]
             tied = dict(zip(fk.columns, (row[k] for k in fk.keys), strict=True))
-            born = Insert(child.table, ({**{c: given[c] for c in child.pools}, **tied},))
-            for both in (Both(change, born), Both(born, change)):
-                yield Happening(f"together {type(change).__name__} {number % 2}", (statement(both),))
+            for given in [new[(number + n * 2) % len(new)] for n in range(min(len(new), TOGETHER))]:
+                born = Insert(child.table, ({**{c: given[c] for c in child.pools}, **tied},))
+                for both in (Both(change, born), Both(born, change)):
+                    yield Happening(f"together {type(change).__name__} {number % 2}", (statement(both),))
+        yield from _renamed(stage, parent, child, fk, matter)
+
+
+def _renamed(stage: Stage, parent: Field, child: Field, fk: ForeignKey, matter: Sequence[str]) -> Iterator[Happening]:
+    """A row that changes its key and something else, and those that refer to it follow, by one statement."""
+    rows = stage.rows[parent.table.name]
+    for number, row in enumerate(rows[:4]):
+        key = {k: parent.fresh(k, 700 + number) for k in fk.keys if k in parent.pools}
+        if len(key) < len(fk.keys) or None in key.values():
+            continue
+        children = [
+            r
+            for r in stage.rows[child.table.name]
+            if all(r[c] == row[k] for c, k in zip(fk.columns, fk.keys, strict=True))
+        ]
+        tied = dict(zip(fk.columns, key.values(), strict=True))
+        follow = Update(child.table, tuple(key_of(child.table, r) for r in children), (tied,))
+        for column in [c for c in matter if c not in key][:4]:
+            for value in _spread(_values(parent, column, rows), FEW):
+                first = Update(parent.table, (key_of(parent.table, row),), ({**key, column: value},))
+                if children:
+                    yield Happening(f"renamed {column}", (statement(Both(first, follow)),))
 
 
 def _from_above(stage: Stage) -> Iterator[Happening]:

@@ -27,6 +27,7 @@ CLOCK = "pgcontract.clock"
 IMMEDIATE = Statement("SET CONSTRAINTS ALL IMMEDIATE")
 MOST_ROWS = 14
 MOST_NEW = 9
+MOST_PARENTS = 6
 FEW = 3
 MOST_PER_COLUMN = 6
 WATCHED = 40
@@ -96,11 +97,13 @@ def stage(worlds: Worlds, name: Name, texts: Sequence[str]) -> Stage:
     """
     root = root_of(worlds.catalog, name)
     words = mentioned(*texts, *_bodies(worlds.catalog, (root,)))
-    terrain = Near(worlds, words, near=_lineage(worlds.catalog, (name, root)))
+    beside = _beside(worlds.catalog, (name, root), mentioned(*texts))
+    terrain = Near(worlds, words, near=_lineage(worlds.catalog, (name, root, *beside)))
     for wanted in {name: None, root: None}:
         if terrain.field(wanted) is None:
             raise Unbuildable(terrain.refused[wanted], where=str(wanted))
-    return _Builder(worlds, terrain, name, root).stage()
+    found = tuple(n for n in beside if terrain.field(n) is not None)
+    return _Builder(worlds, terrain, name, root, found).stage()
 
 
 def _bodies(catalog: Catalog, tables: Sequence[Name]) -> list[str]:
@@ -120,6 +123,13 @@ def _writers(catalog: Catalog, name: Name) -> tuple[Name, ...]:
     return tuple(other for other in others if name.name in mentioned(*_bodies(catalog, (other,))))
 
 
+def _beside(catalog: Catalog, names: Sequence[Name], words: frozenset[str]) -> tuple[Name, ...]:
+    """Tables that a function speaks of and that have the same parents: what is kept beside the rows, such as counts."""
+    above = _lineage(catalog, names)
+    others = [t for t in catalog.tables if t.name not in above and t.name.name in words and t.foreign_keys]
+    return tuple(t.name for t in others if _lineage(catalog, (t.name,)) <= {*above, t.name})
+
+
 def _lineage(catalog: Catalog, names: Sequence[Name]) -> frozenset[Name]:
     """These tables, and all that their rows may refer to, directly or further up."""
     seen = set(names)
@@ -135,17 +145,19 @@ def _lineage(catalog: Catalog, names: Sequence[Name]) -> frozenset[Name]:
 class _Builder:
     """Makes one stage."""
 
-    def __init__(self, worlds: Worlds, terrain: Terrain, name: Name, root: Name) -> None:
+    def __init__(self, worlds: Worlds, terrain: Terrain, name: Name, root: Name, beside: Sequence[Name]) -> None:
         self._worlds = worlds
         self._terrain = terrain
         self._name = name
         self._root = root
+        self._beside = beside
         self._world = self._around(root)
         self._number = FIRST
+        self._others: dict[Name, list[Row]] = {}
 
     def stage(self) -> Stage:
         catalog = self._worlds.catalog
-        tables = list(dict.fromkeys([self._name, self._root]))
+        tables = list(dict.fromkeys([*self._more_parents(), *self._beside, self._name, self._root]))
         off = [self._switch(n, t, on=False) for n, t in self._triggers()]
         on = [self._switch(n, t, on=True) for n, t in self._triggers()]
         clock = Statement(f"SELECT pg_catalog.set_config('{CLOCK}', pg_catalog.clock_timestamp()::text, true)")
@@ -155,7 +167,8 @@ class _Builder:
         placing: list[Statement] = []
         for name in tables:
             field = self._field(name)
-            candidates = list(self._candidates(name))
+            most = MOST_ROWS if name in (self._name, self._root) else MOST_PARENTS
+            candidates = list(self._candidates(name, most + MOST_NEW))
             inserts = [field.shape.insert(row, show=tuple(row)) for row in candidates]
             good = self._accepted([*setup, *placing], inserts)
             if len(good) < FEW:
@@ -164,8 +177,9 @@ class _Builder:
                 inserts = [*inserts[1:], inserts[0]]
                 good = self._accepted([*setup, *placing], inserts)
             # those that are only to come pass the CHECKs as well, and meet no key of those that are there
-            split = max(1, min(2, len(good) - 1), len(good) - MOST_NEW)
-            placed, later = good[:split], good[split:]
+            split = max(1, len(good) - min(MOST_NEW, len(good) // 2))
+            placed, later = (good[:split], good[split:]) if most == MOST_ROWS else (good[:most], good)
+            self._others[name] = [candidates[n] for n in placed[1:]]
             placing += [inserts[n] for n in placed]
             kept[name] = [candidates[n] for n in placed]
             new[name] = [candidates[n] for n in later] or [candidates[n] for n in good[-1:]]
@@ -178,7 +192,7 @@ class _Builder:
         table = catalog.table(self._name)
         assert table is not None
         rows = {t.name: self._read(prepared, t) for t in watched}
-        writers = tuple(n for n in tables if n != self._name)
+        writers = () if self._root == self._name else (self._root,)
         found = {n: tuple(r) for n, r in new.items()}
         return Stage(table, self._terrain, prepared, rows, found, self._terrain.words, writers, watched)
 
@@ -198,7 +212,7 @@ class _Builder:
 
     def _triggers(self) -> list[tuple[Name, Trigger]]:
         """The triggers of all tables that get rows, but for those that are off."""
-        names = dict.fromkeys([*(p.table for p in self._world.placed), self._name, self._root])
+        names = dict.fromkeys([*(p.table for p in self._world.placed), *self._beside, self._name, self._root])
         found = ((n, self._worlds.catalog.table(n)) for n in names)
         return [(n, t) for n, table in found if table for t in table.triggers if t.enabled != "DISABLED"]
 
@@ -206,8 +220,15 @@ class _Builder:
     def _switch(name: Name, trigger: Trigger, *, on: bool) -> Statement:
         return switched(name, trigger, on=on)
 
-    def _candidates(self, name: Name) -> Iterator[Row]:
-        """Valid rows that differ in what matters, of either twin's parents by turns; the plain one first."""
+    def _more_parents(self) -> Iterator[Name]:
+        """The parents: of one there are some of each kind, since what is done to them hangs on how they are."""
+        for name in (self._name, self._root):
+            for fk in _upward(self._field(name)):
+                if fk.references not in (self._name, self._root) and self._terrain.field(fk.references) is not None:
+                    yield fk.references
+
+    def _candidates(self, name: Name, most: int) -> Iterator[Row]:
+        """Valid rows that differ in what matters, of one parent and the other by turns; the plain one first."""
         field = self._field(name)
         linked = {c for fk in _upward(field) for c in fk.columns}
         keys = field.shape.key_columns
@@ -215,11 +236,14 @@ class _Builder:
         matter = [c for c in free if self._terrain.matters(c)] or free
         # each column goes through all of its values before one comes again, in an order of its own
         turns = [_again_and_again(self._options(field, c), Random(n)) for n, c in enumerate(matter)]
-        for turn in range(MOST_ROWS + MOST_NEW):
+        for turn in range(most):
             values = [next(t) for t in turns]
             # most rows differ in all that has an order, so that what is greatest or least belongs to one parent
-            values = [_step(field.column(c), turn) or v if turn % 4 else v for c, v in zip(matter, values, strict=True)]
-            if turn == MOST_ROWS + MOST_NEW - 1:
+            values = [
+                self._varied(field.column(c), turn, n, v, counted=name not in (self._name, self._root))
+                for n, (c, v) in enumerate(zip(matter, values, strict=True))
+            ]
+            if turn == most - 1:
                 # conditions on several columns at once are most often about what is not there
                 values = [None if None in field.pools[c] else v for c, v in zip(matter, values, strict=True)]
             row = {**field.base, **dict(zip(matter, values, strict=True))}
@@ -227,8 +251,23 @@ class _Builder:
                 fresh = field.fresh(column, self._number)
                 row[column] = row[column] if fresh is None else fresh
             self._number += 1
-            row |= self._parents(name, TWINS[turn % 3 == 1])
-            yield field.shape.find(row, fixed=frozenset(linked | keys)) or row
+            row |= self._parents(name, turn)
+            # what CHECKs ask of other columns gives way before what matters does
+            tied = frozenset(linked | keys)
+            yield field.shape.find(row, fixed=tied | set(matter)) or field.shape.find(row, fixed=tied) or row
+
+    @staticmethod
+    def _varied(column: Column, turn: int, number: int, otherwise: Value, *, counted: bool) -> Value:
+        step = _step(column, turn)
+        # what is counted beside the rows must have room in either direction
+        if counted and column.not_null and extremes(column) and not column.type.startswith("timestamp"):
+            return step
+        if turn % 4 == 0:
+            return otherwise
+        # whether it is there matters more than when it was
+        if not column.not_null and (turn + number) % 3:
+            return None if extremes(column) else otherwise
+        return step or otherwise
 
     def _options(self, field: Field, column: str) -> tuple[Value, ...]:
         found = field.column(column)
@@ -237,15 +276,28 @@ class _Builder:
         dated: list[Value] = list(LONG_AGO) if found.type.startswith("timestamp") else []
         return tuple(dict.fromkeys([field.base.get(column), *dated, *spread[: 4 - len(dated) // 2]]))
 
-    def _parents(self, name: Name, twin: int) -> dict[str, Value]:
-        """What a row of this table refers to the twin's parents by, as far as they are there."""
-        field = self._field(name)
+    def _parents(self, name: Name, turn: int) -> dict[str, Value]:
+        """What a row of this table refers to its parents by, as far as they are there.
+
+        Keys that share columns refer to rows that agree in them; others are free of each other.
+        """
         found: dict[str, Value] = {}
-        for fk in _upward(field):
-            rows = [p.values for p in self._world.placed if p.table == fk.references]
-            if rows and fk.references != name:
-                parent = rows[min(twin, len(rows) - 1)]
-                found |= {c: parent[k] for c, k in zip(fk.columns, fk.keys, strict=True) if c in field.pools}
+        pools = self._field(name).pools
+        for number, together in enumerate(_sharing(_upward(self._field(name)))):
+            twin = TWINS[turn % 3 == 1] if number == 0 else TWINS[(turn // 2 + number) % 3 == 1]
+            tied: dict[str, Value] = {}
+            for fk in together:
+                rows = [p.values for p in self._world.placed if p.table == fk.references]
+                if not rows or fk.references == name:
+                    continue
+                plain = rows[min(twin, len(rows) - 1)]
+                others = self._others.get(fk.references, [])
+                # the plain one in two of three turns, if it can be
+                inclined = [*others[turn // 3 % len(others) :], *others] if others and turn % 3 == 2 else []
+                fitting = [r for r in (*inclined, plain, *others) if _agree(fk, r, tied)]
+                parent = fitting[0] if fitting else plain
+                tied |= {c: parent[k] for c, k in zip(fk.columns, fk.keys, strict=True) if c in pools}
+            found |= tied
         return found
 
     def _accepted(self, setup: Sequence[Statement], statements: Sequence[Statement]) -> list[int]:
@@ -268,6 +320,7 @@ class _Builder:
         for name, rows in kept.items():
             for row in rows[::2]:
                 yield from self._restamped(self._field(name).table, row)
+        yield from self._back(kept)
         turn: dict[Name, int] = {}
         for placed in self._world.placed:
             table = self._worlds.catalog.table(placed.table)
@@ -276,6 +329,24 @@ class _Builder:
             yield from self._derived(table, placed.values, number)
             if number % 2:
                 yield from self._restamped(table, placed.values)
+
+    def _back(self, kept: Mapping[Name, Sequence[Row]]) -> Iterator[Statement]:
+        """What refers back to rows that hang on it, refers to one of them; every other such row to none."""
+        parents = [(p.table, p.values) for p in self._world.placed]
+        parents += [(name, row) for name, rows in kept.items() for row in rows]
+        for number, (name, row) in enumerate(parents):
+            table = self._worlds.catalog.table(name)
+            assert table is not None
+            types = {c.name: c.type for c in table.columns}
+            for fk in table.foreign_keys if number % 3 != 1 and self._terrain.field(name) is not None else ():
+                if fk in _upward(self._field(name)):
+                    continue
+                own = {c: k for c, k in zip(fk.columns, fk.keys, strict=True) if row.get(c) is not None}
+                hanging = [r for r in kept.get(fk.references, ()) if all(r[k] == row[c] for c, k in own.items())]
+                for child in hanging[number % 2 :][:1]:
+                    there = {c: child[k] for c, k in zip(fk.columns, fk.keys, strict=True) if c not in own}
+                    if there:
+                        yield update(name, there, key_of(table, row), types)
 
     @staticmethod
     def _restamped(table: Table, row: Row) -> Iterator[Statement]:
@@ -287,7 +358,11 @@ class _Builder:
         for column in shape.columns:
             if column.name in linked or not self._terrain.matters(column.name) or column.name not in row:
                 continue
-            middling = MIDDLING if number % 2 == 0 else MIDDLING[::-1]
+            # where there is no room for more, one can still be taken away
+            middling: Sequence[Value] = (*(MIDDLING if number % 2 == 0 else MIDDLING[::-1]), "1")
+            if number % 2 and not column.not_null and not extremes(column):
+                # whether something is there is what functions ask of what has no order
+                middling = (None,)
             types = {c.name: c.type for c in table.columns}
             for value in middling:
                 one = update(table.name, {column.name: value}, key_of(table, row), types)
@@ -344,6 +419,21 @@ def _upward(field: Field) -> list[ForeignKey]:
     return [fk for fk in field.table.foreign_keys if not back(fk)]
 
 
+def _sharing(keys: Sequence[ForeignKey]) -> list[list[ForeignKey]]:
+    """Foreign keys grouped by the columns that they share, directly or by way of others."""
+    groups: list[list[ForeignKey]] = []
+    for fk in keys:
+        joined = [g for g in groups if any(set(fk.columns) & set(other.columns) for other in g)]
+        groups = [g for g in groups if g not in joined]
+        groups.append([*chain.from_iterable(joined), fk])
+    return groups
+
+
+def _agree(fk: ForeignKey, parent: Row, tied: Row) -> bool:
+    """Whether a row that is tied to some values can refer to this parent."""
+    return all(tied.get(c, parent[k]) == parent[k] for c, k in zip(fk.columns, fk.keys, strict=True))
+
+
 def clock(column: Column) -> str:
     """An expression for a time after now()."""
     return f"pg_catalog.current_setting('{CLOCK}')::timestamptz::{column.type}"
@@ -371,7 +461,7 @@ def _step(column: Column, number: int) -> Value:
 def extremes(column: Column) -> list[Value]:
     """Values beyond all that the rows hold, and still far from any boundary."""
     if column.type.startswith("timestamp"):
-        return ["2020-05-06 07:08:09+00", "1990-05-06 07:08:09+00"]
+        return ["2020-05-06 07:08:09+00", "2100-05-06 07:08:09+00", "1990-05-06 07:08:09+00"]
     return ["1000"] if column.type in ("integer", "bigint") or column.type.startswith("numeric") else []
 
 

@@ -39,6 +39,8 @@ from pgcontract.rows.worlds import Worlds
 
 RAISED = "P0001"
 NEVER = "never called"
+REACHED = "PGC01"
+RAISING = f"BEGIN RAISE EXCEPTION 'reached' USING ERRCODE = '{REACHED}'; END"
 READ = Statement(f"SELECT COALESCE(NULLIF(pg_catalog.current_setting('{CALLS}', true), ''), '{NEVER}') AS calls")
 MARK = Statement(
     f"SELECT pg_catalog.set_config('{CALLS}',"
@@ -48,7 +50,9 @@ DEFERRED = Statement("SET CONSTRAINTS ALL DEFERRED")
 REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
 MOST_ALIKE = 14
 MOST_CALLS = 110
-MOST_EFFECTS = 110
+MOST_EFFECTS = 140
+MOST_SILENT = 30
+MOST_REFUSED = 30
 SAMPLE = 12
 
 Answer = Refusal | Rows
@@ -177,7 +181,9 @@ class _Rehearsal:
         fired = [h for h, yes in zip(self._happenings, seen, strict=True) if yes or not callable_]
         if not self._fires:
             return Cases(tuple(calls), prepared=self._prepared, notes=("promised to be off: it must not be called",))
-        effects, shown, left = self._effects(fired)
+        # a change may be refused for want of what the trigger does, or be one that it should leave refused
+        refused = [h for h, calls in zip(self._happenings, known, strict=True) if calls is None]
+        effects, shown, left = self._effects(fired, refused)
         if not callable_ and not shown:
             return Cases(missing="its calls cannot be counted, and no change that was tried shows what it does")
         notes = [f"{shown} of {len(effects)} changes show what it does" if shown else "no change shows what it does"]
@@ -225,19 +231,47 @@ class _Rehearsal:
         wanted = f"{self._promise.trigger.name} is called: {told}" if told != NEVER else "it is not called"
         return Change(self._counted(happening), before, shows=partial(_is, expected), wanted=wanted, layer=layer)
 
-    def _effects(self, fired: Sequence[Happening]) -> tuple[list[Change], int, Left]:
+    def _effects(self, fired: Sequence[Happening], refused: Sequence[Happening]) -> tuple[list[Change], int, Left]:
         """Changes whose outcome is compared, how many of them show a difference to no trigger, and what is left out."""
         promise = self._promise
         left = self._changing(fired)
+        differs = self._shows(fired, left)
+        labelled = [((h.kind, shows), (h, shows)) for h, shows in zip(fired, differs, strict=True)]
+        if not promise.trigger.constraint and any(s == IMMEDIATE for s in self._prepared):
+            # what is looked at when the transaction ends may show what the rows do not show at once
+            hidden = [h for h, shows in zip(fired, differs, strict=True) if not shows]
+            ended = [Happening(f"{h.label}, ended", (*h.statements, IMMEDIATE), h.matters) for h in hidden]
+            labelled += _showing(zip(ended, self._shows(ended, left), strict=True))
+        saved = self._shows(refused, left)
+        labelled += _showing(zip(refused, saved, strict=True))
+        # those that show something first
+        chosen = _in_turn(one for one in labelled if one[1][1])[:MOST_EFFECTS]
+        chosen += _in_turn(one for one in labelled if not one[1][1])[:MOST_SILENT]
+        kept = [h for h, shows in zip(refused, saved, strict=True) if not shows]
+        # it fires before what refuses them
+        reached = zip(kept, self._reached(kept), strict=True)
+        rest = _in_turn((h.kind, (h, False)) for h, yes in reached if yes)
+        effects = [self._compared(h.statements, left) for h, _ in (*chosen, *rest[:MOST_REFUSED])]
+        return effects, sum(shows for _, shows in chosen), left
+
+    def _reached(self, refused: Sequence[Happening]) -> list[bool]:
+        """Which of these changes call the trigger before something refuses them."""
+        promise = self._promise
+        if promise.function is None or promise.function.language != "plpgsql":
+            return [True for _ in refused]
+        raising = replace(promise, function=replace(promise.function, body=RAISING))
+        cases = [self._ended(h.statements) for h in refused]
+        answers = self._oracle.tried(self._prepared, cases, raising.installed())
+        return [isinstance(a, Refusal) and a.sqlstate == REACHED for a in answers]
+
+    def _shows(self, fired: Sequence[Happening], left: Left) -> list[bool]:
+        """Which of these changes leave other rows than without the trigger."""
+        promise = self._promise
         shot = self._shot(left)
         cases = [(*self._ended(h.statements), shot) for h in fired]
         with_it = self._oracle.tried(self._prepared, cases, promise.installed())
         without = self._oracle.tried(self._prepared, cases, (drop_trigger(promise.table, promise.trigger),))
-        differs = map(_differ, with_it, without)
-        labelled = [((h.kind, shows), (h, shows)) for h, shows in zip(fired, differs, strict=True)]
-        # those that show something first
-        chosen = sorted(_in_turn(labelled)[:MOST_EFFECTS], key=lambda one: not one[1])
-        return [self._compared(h.statements, left) for h, _ in chosen], sum(shows for _, shows in chosen), left
+        return list(map(_differ, with_it, without))
 
     def _changing(self, fired: Sequence[Happening]) -> Left:
         """The columns whose values differ between two runs of the same thing: random ones, clocks."""
@@ -277,6 +311,11 @@ class _Rehearsal:
         seeds = st.integers(min_value=0, max_value=2**32 - 1)
         changes = seeds.map(lambda seed: drawn(self._stage, Random(seed))).filter(bool)
         return changes.map(lambda statements: self._compared(statements, left))
+
+
+def _showing(found: Iterable[tuple[Happening, bool]]) -> list[tuple[tuple[str, bool], tuple[Happening, bool]]]:
+    """Those that show something, each with its label."""
+    return [((h.kind, True), (h, True)) for h, shows in found if shows]
 
 
 def _in_turn(labelled: Iterable[tuple[object, Thing]]) -> list[Thing]:
