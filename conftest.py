@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=25)
+settings.register_profile("thorough", max_examples=100)
+
 pytest_plugins = [
     "pytester",
     # first: the others use it
@@ -15,3 +21,9 @@ pytest_plugins = [
     "tests.contract.fix_exploring",
     "tests.integration.fix_values",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer examples in runs that leave the thorough tests out."""
+    # before any test module is imported: @settings takes what it is not told from the profile
+    settings.load_profile("quick" if "not thorough" in config.getoption("-m") else "thorough")

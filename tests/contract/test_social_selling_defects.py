@@ -152,6 +152,7 @@ def test_a_defect_of_the_specification_is_found(name: str, laboratory: Laborator
     assert laboratory.replayed(broken.statements) == []
 
 
+@pytest.mark.thorough
 def test_the_specifications_triggers_break_both_invariants(laboratory: Laboratory) -> None:
     """As they stand there: all four defects at once."""
     with laboratory.changed(triggers(SPECIFIED_INSERTED, SPECIFIED_UPDATED, NOTHING)):
@@ -159,6 +160,7 @@ def test_the_specifications_triggers_break_both_invariants(laboratory: Laborator
     assert set(explored.broken) == {"invariants.unread_count", "invariants.last_message_at"}
 
 
+@pytest.mark.thorough
 def test_the_row_triggers_without_a_defect_are_sound(laboratory: Laboratory) -> None:
     """What is found above is the defect, and not that triggers are row triggers."""
     with laboratory.changed(triggers()):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import psycopg
+import pytest
 
 from pgcontract.catalog import read_catalog
 from pgcontract.model import Verdict
@@ -37,3 +41,11 @@ def judged(server: Server, name: str, ddl: str = "", only: str | None = None) ->
             return [prover.verdict(promise) for id_, promise in promises(frozen) if only in (None, id_)]
         finally:
             session.close()
+
+
+def sampled(names: Iterable[str], each: int = 6) -> list[Any]:
+    """Parameters of which every ``each``-th is tried in every run, and the others where thorough tests are."""
+    return [
+        pytest.param(name, id=name, marks=() if number % each == 0 else pytest.mark.thorough)
+        for number, name in enumerate(names)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pgcontract.server import Server
-from tests.integration.judging import judged, template
+from tests.integration.judging import judged, sampled, template
 
 SCHEMA = r"""
 CREATE SCHEMA audit;
@@ -116,7 +116,6 @@ MUTANTS = {
     "sequence is of another type": ("tickets", "ALTER SEQUENCE tickets AS INTEGER"),
     "sequence is owned": ("wheel", "ALTER SEQUENCE wheel OWNED BY orders.price"),
     "table is gone": ("orders", "DROP TABLE orders"),
-    "table lost a column": ("orders", "ALTER TABLE orders DROP COLUMN price CASCADE"),
     "table is logged": ("audit.log", "ALTER TABLE audit.log SET LOGGED"),
     "table does not inherit": ("audit.child", "ALTER TABLE audit.child NO INHERIT audit.parent"),
     "table is no partition": ("events_2024", "ALTER TABLE events DETACH PARTITION events_2024"),
@@ -218,7 +217,7 @@ def test_what_is_sound_is_proven(pgcontract_server: Server, plain: str) -> None:
     assert all(v.accepts + v.rejects for v in found)
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", sampled(MUTANTS))
 def test_a_change_of_the_thing_is_seen(name: str, pgcontract_server: Server, plain: str) -> None:
     """Its own promise is broken, and the counterexample is SQL that shows it."""
     only, ddl = MUTANTS[name]

@@ -339,7 +339,7 @@ def test_literals_of_several_checks_hold_together(values_judge: Judge, type_text
     pool = [a for e in CHECKS[type_text] for a in atoms(parse_check(e, ["x"]))]
 
     @seed(2)
-    @settings(max_examples=40, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(st.sampled_from(pool), st.booleans()), min_size=2, max_size=3, unique_by=lambda p: p[0]))
     def holds(chosen: list[tuple[Atom, bool]]) -> None:
         literals = tuple(Literal(atom, truth) for atom, truth in chosen)

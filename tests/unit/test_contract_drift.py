@@ -28,9 +28,7 @@ from pgcontract.model import (
 )
 from tests.unit.catalogs import catalogs
 
-slow = settings(
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=50
-)
+slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
 @given(st.data())

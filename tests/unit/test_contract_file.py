@@ -57,7 +57,7 @@ TEXT = dumps(Contract("small", SMALL))
 
 
 @given(catalogs(), texts)
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_reading_back_gives_the_contract_that_was_written(catalog: Catalog, system: str) -> None:
     """Whatever a catalog can hold, the file holds: `loads(dumps(c)) == c`, and the text is TOML."""
     contract = Contract(system, catalog)
@@ -67,7 +67,7 @@ def test_reading_back_gives_the_contract_that_was_written(catalog: Catalog, syst
 
 
 @given(catalogs())
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_the_same_contract_is_the_same_text(catalog: Catalog) -> None:
     """Writing what was read gives the same bytes."""
     text = dumps(Contract("x", catalog))
@@ -75,7 +75,7 @@ def test_the_same_contract_is_the_same_text(catalog: Catalog) -> None:
 
 
 @given(catalogs())
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_nobody_can_hide_characters_in_a_review(catalog: Catalog) -> None:
     """No control, direction or zero-width character stands in the file: all of them are escaped."""
     unseen = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
