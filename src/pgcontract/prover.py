@@ -66,15 +66,22 @@ class Prover:
 
     def prove(self, promise: Promise, direction: Direction) -> Evidence:
         """Collect the evidence of one direction."""
+        return self.tried(promise, direction, self.cases(promise, direction))
+
+    def cases(self, promise: Promise, direction: Direction) -> Cases:
+        """What there is to try in one direction; ``missing`` says why there is nothing."""
         try:
-            cases = promise.accepts(self.worlds) if direction is Direction.ACCEPTS else promise.rejects(self.worlds)
+            return promise.accepts(self.worlds) if direction is Direction.ACCEPTS else promise.rejects(self.worlds)
         except Unbuildable as error:
-            return Evidence(direction, missing=error.what)
+            return Cases(missing=error.what)
         except UnknownType as error:
-            return Evidence(direction, missing=error.what)
+            return Cases(missing=error.what)
         except KeyError as error:
             # rows are made from the live catalog, and it has no such column any more
-            return Evidence(direction, missing=f"the live table has no column {error}")
+            return Cases(missing=f"the live table has no column {error}")
+
+    def tried(self, promise: Promise, direction: Direction, cases: Cases) -> Evidence:
+        """The evidence of cases that were made before."""
         if cases.missing is not None:
             return Evidence(direction, missing=cases.missing)
         evidence = _Trial(self, promise, direction, cases).evidence()

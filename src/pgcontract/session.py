@@ -7,8 +7,9 @@ or tried here is rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import psycopg
 from psycopg import pq, sql
@@ -18,6 +19,8 @@ from pgcontract.model import Table
 from pgcontract.promises.base import Rows, Seen
 from pgcontract.rows.oracle import Evaluated, Refusal
 from pgcontract.rows.statements import Row, Statement, Value
+
+T = TypeVar("T")
 
 FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)
 MOST_PREPARED = 2000
@@ -61,6 +64,8 @@ class Session:
     def __init__(self, connection: psycopg.Connection) -> None:
         if not connection.autocommit:
             connection.autocommit = True
+        # it does not see when we forget what is prepared
+        connection.prepare_threshold = None
         self._connection = connection
         self._pg = connection.pgconn
         self._pg.nonblocking = 0
@@ -68,11 +73,11 @@ class Session:
         self._met: set[str] = set()
         self._counter = 0
         self._mark: bytes | None = None
+        self._altered: tuple[Statement, ...] = ()
+        self._world: tuple[Statement, ...] | None = None
         for setting in SETTINGS:
             self._send(setting)
-        self._send("BEGIN")
-        self._send("SAVEPOINT base")
-        self._world: tuple[Statement, ...] | None = None
+        self._begin()
 
     @property
     def backend(self) -> int:
@@ -85,8 +90,7 @@ class Session:
         if self._world == key:
             return None
         self._leave_world()
-        self._send("BEGIN")
-        self._send("SAVEPOINT base")
+        self._begin()
         seen = self._pipeline(key, savepoint=None)
         if seen.refusal is None:
             self._plain()
@@ -99,8 +103,29 @@ class Session:
         name = sql.Identifier(setting).as_string()
         self._leave_world()
         self._send(f"RESET {name}" if value is None else f"SET {name} = {sql.Literal(value).as_string()}")
-        self._send("BEGIN")
-        self._send("SAVEPOINT base")
+        self._begin()
+
+    def alter(self, ddl: Sequence[Statement]) -> Refusal | None:
+        """Have every transaction from now on begin with these statements; none: as the database is.
+
+        Returns what refused them: then the database is as it is, too.
+        """
+        self._leave_world()
+        self._forget()
+        self._altered = tuple(ddl)
+        refused = self._begin()
+        if refused is not None:
+            self._send("ROLLBACK")
+            self._altered = ()
+            self._begin()
+        return refused
+
+    def within(self, read: Callable[[psycopg.Connection], T]) -> T:
+        """Read something over the connection in a fresh transaction, as it is altered."""
+        self._leave_world()
+        self._begin()
+        self._plain()
+        return read(self._connection)
 
     def mark(self, savepoint: str | None) -> None:
         """Have what is asked from now on leave alone whatever was done up to this savepoint; None: up to the world."""
@@ -236,9 +261,21 @@ class Session:
         self._world = self._mark = None
         self._send("ROLLBACK")
         if len(self._prepared) > MOST_PREPARED:
-            self._send("DEALLOCATE ALL")
-            self._prepared.clear()
-            self._met.clear()
+            self._forget()
+
+    def _begin(self) -> Refusal | None:
+        self._send("BEGIN")
+        refused = self._pipeline(self._altered, None, prepare=False).refusal if self._altered else None
+        if refused is None:
+            self._plain()
+            self._send("SAVEPOINT base")
+        return refused
+
+    def _forget(self) -> None:
+        """Have nothing prepared any more."""
+        self._send("DEALLOCATE ALL")
+        self._prepared.clear()
+        self._met.clear()
 
     def _apart(self, statement: Statement) -> Seen:
         """Run one statement, rolled back to whatever savepoint is the innermost."""

@@ -15,7 +15,7 @@ from pgcontract.model import Name, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
 from pgcontract.prover import DEFAULT_EXAMPLES
-from pgcontract.workers import Known, worked
+from pgcontract.workers import Known, Task, Worker, worked
 
 FORMAT = 1
 NO_PROMISE_OF_ITS_OWN = ("schema", "extension", "privilege", "default privilege")
@@ -123,10 +123,11 @@ def verify(
     histories = list(_histories(plan.examples)) if invariants else []
     seconds = stage.system.invariant_seconds
     known = Known(live, stage.live_roles, all_invariants, invariants, seconds, plan.examples, plan.seed)
-    for task, outcome in worked(stage, known, [*histories, *_batches(chosen)], plan.workers):
+    tasks: list[Task[Explored | list[tuple[str, Verdict]]]] = [*histories, *_batches(chosen)]
+    for task, outcome in worked(stage, known, tasks, plan.workers):
         if isinstance(outcome, Explored):
-            assert isinstance(task, range)
-            parts[task.start] = outcome
+            assert isinstance(task, _Histories)
+            parts[task.numbers.start] = outcome
             continue
         for id_, verdict in outcome:
             by_id[id_] = replace(verdict, id=id_)
@@ -145,17 +146,37 @@ def _wanted(id_: str, only: Sequence[str]) -> bool:
     return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
 
 
-def _histories(examples: int) -> Iterator[range]:
-    """The numbers of the histories, some at a time."""
+@dataclass(frozen=True, slots=True)
+class _Histories:
+    """Histories of these numbers."""
+
+    numbers: range
+
+    def done(self, worker: Worker) -> Explored:
+        return worker.exploration.histories(self.numbers, worker.known.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Promises with their ids."""
+
+    promises: Sequence[tuple[str, Promise]]
+
+    def done(self, worker: Worker) -> list[tuple[str, Verdict]]:
+        return [(id_, worker.prover.verdict(promise)) for id_, promise in self.promises]
+
+
+def _histories(examples: int) -> Iterator[_Histories]:
+    """All histories, some at a time."""
     for start in range(0, examples, HISTORIES):
-        yield range(start, min(start + HISTORIES, examples))
+        yield _Histories(range(start, min(start + HISTORIES, examples)))
 
 
-def _batches(chosen: Mapping[str, Promise]) -> Iterator[list[tuple[str, Promise]]]:
+def _batches(chosen: Mapping[str, Promise]) -> Iterator[_Batch]:
     """Promises of one table next to each other, a few at a time, with their ids."""
     by_table: dict[Name, list[tuple[str, Promise]]] = {}
     for id_, promise in chosen.items():
         by_table.setdefault(promise.table, []).append((id_, promise))
     for together in by_table.values():
         for start in range(0, len(together), BATCH):
-            yield together[start : start + BATCH]
+            yield _Batch(together[start : start + BATCH])

@@ -14,22 +14,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.queues import SimpleQueue
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import ServerError
-from pgcontract.invariants import Exploration, Explored, Invariant
-from pgcontract.model import Catalog, Verdict
-from pgcontract.promises.base import Promise
+from pgcontract.invariants import Exploration, Invariant
+from pgcontract.model import Catalog
 from pgcontract.prover import Prover
 from pgcontract.rows.statements import Statement
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
 
-Task = Sequence[tuple[str, Promise]] | range
-"""Promises with their ids, or the numbers of histories."""
-Outcome = list[tuple[str, Verdict]] | Explored
+Outcome = TypeVar("Outcome")
+Done_co = TypeVar("Done_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,16 @@ class Known:
     seed: int
 
 
-def worked(stage: Stage, known: Known, tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
+class Task(Protocol[Done_co]):
+    """Something to do with a worker's session. It goes to another process, and so does what comes of it."""
+
+    def done(self, worker: Worker) -> Done_co:
+        """Do it."""
+
+
+def worked(
+    stage: Stage, known: Known, tasks: Sequence[Task[Outcome]], workers: int
+) -> Iterator[tuple[Task[Outcome], Outcome]]:
     """Do all tasks on clones of the stage's template, whichever is done first; ``workers`` 0: one a core.
 
     Raises ServerError when the server goes away or a worker dies, InvariantError.
@@ -56,9 +64,9 @@ def worked(stage: Stage, known: Known, tasks: Sequence[Task], workers: int) -> I
     with ExitStack() as stack:
         clones = [stack.enter_context(stage.clone()) for _ in range(count)]
         if count == 1:
-            worker = _Worker(clones[0].dsn, known, core=None)
+            worker = Worker(clones[0].dsn, known, core=None)
             stack.callback(worker.close)
-            yield from ((task, worker.done(task)) for task in tasks)
+            yield from ((task, task.done(worker)) for task in tasks)
             return
         # fork keeps what is imported; elsewhere than Linux it is not safe with system libraries that start threads
         context = get_context("fork" if sys.platform == "linux" else "spawn")
@@ -68,7 +76,7 @@ def worked(stage: Stage, known: Known, tasks: Sequence[Task], workers: int) -> I
         pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, known))
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
-            futures: dict[Future[Outcome], Task] = {pool.submit(_done, task): task for task in tasks}
+            futures: dict[Future[Outcome], Task[Outcome]] = {pool.submit(_done, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except ServerError:
@@ -85,27 +93,23 @@ def _cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
-class _Worker:
-    """A process's own clone, session and planned worlds."""
+class Worker:
+    """A process's own clone, session and planned worlds. ``kept`` is for what a task leaves to the next of its kind."""
 
     def __init__(self, dsn: str, known: Known, core: int | None) -> None:
-        self._session = Session(psycopg.connect(dsn, autocommit=True))
+        self.known = known
+        self.session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
-            _share(core, self._session)
-        worlds = Worlds(known.catalog, self._session, known.roles)
-        self._seed = known.seed
-        self._prover = Prover(self._session, worlds, known.examples, known.seed)
-        self._exploration = Exploration(
-            self._session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds
+            _share(core, self.session)
+        self.prover = Prover(self.session, Worlds(known.catalog, self.session, known.roles), known.examples, known.seed)
+        self.exploration = Exploration(
+            self.session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds
         )
-
-    def done(self, task: Task) -> Outcome:
-        if isinstance(task, range):
-            return self._exploration.histories(task, self._seed)
-        return [(id_, self._prover.verdict(promise)) for id_, promise in task]
+        self.kept: dict[str, Any] = {}
 
     def close(self) -> None:
-        self._session.close()
+        """Roll everything back and close the connection."""
+        self.session.close()
 
 
 def _share(core: int, session: Session) -> None:
@@ -136,7 +140,7 @@ def _round_trips(session: Session) -> float:
     return time.perf_counter() - started
 
 
-_worker: _Worker | None = None
+_worker: Worker | None = None
 
 
 def _begin(places: SimpleQueue[tuple[str, int | None]], known: Known) -> None:
@@ -145,7 +149,7 @@ def _begin(places: SimpleQueue[tuple[str, int | None]], known: Known) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     dsn, core = places.get()
-    _worker = _Worker(dsn, known, core)
+    _worker = Worker(dsn, known, core)
 
 
 def _end_with_parent() -> None:
@@ -156,6 +160,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _done(task: Task) -> Outcome:
+def _done(task: Task[Outcome]) -> Outcome:
     assert _worker is not None
-    return _worker.done(task)
+    return task.done(_worker)

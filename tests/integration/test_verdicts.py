@@ -11,6 +11,7 @@ from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.server import Server
 from pgcontract.system import System
 from pgcontract.verify import Plan, Result, verify
+from tests.integration.judging import judged, template
 
 SELF_REFERENCE = """
 CREATE TABLE employees (
@@ -228,3 +229,53 @@ def test_what_cannot_be_shown_is_unproven_with_its_reason(
     found = {v.id: v.reason or "" for v in result.of("unproven")}
     assert reason in found[unproven]
     assert not result.kept
+
+
+CHILD = """
+CREATE TABLE parents (id INTEGER PRIMARY KEY);
+CREATE TABLE children (
+  id INTEGER PRIMARY KEY,
+  parent_id INTEGER NOT NULL REFERENCES parents (id),
+  name VARCHAR(10) NOT NULL,
+  at TIMESTAMPTZ NOT NULL,
+  code TEXT NOT NULL CONSTRAINT chk_code CHECK (code ~ '^[0-9a-f]{8}$'),
+  status TEXT NOT NULL DEFAULT 'open' CONSTRAINT chk_status CHECK (status IN ('open', 'paid', 'lost')),
+  closed_at TIMESTAMPTZ CONSTRAINT chk_closed CHECK ((status = 'open') = (closed_at IS NULL)),
+  rank INTEGER NOT NULL DEFAULT 1 CONSTRAINT chk_rank CHECK (rank > 0)
+);
+"""
+
+
+@pytest.mark.parametrize(
+    ("broken", "ddl"),
+    [
+        ("children.name.type", "ALTER TABLE children ALTER name TYPE VARCHAR(11)"),
+        ("children.at.type", "ALTER TABLE children ALTER at TYPE TIMESTAMPTZ(0)"),
+        ("children.closed_at.type", "ALTER TABLE children ALTER closed_at TYPE TIMESTAMPTZ(0)"),
+        (
+            "children.chk_code",
+            "ALTER TABLE children DROP CONSTRAINT chk_code, ADD CONSTRAINT chk_code CHECK (code ~* '^[0-9a-f]{8}$')",
+        ),
+        (
+            "children.chk_status",
+            (
+                "ALTER TABLE children DROP CONSTRAINT chk_status,"
+                " ADD CONSTRAINT chk_status CHECK (status IN ('open', 'paid'))"
+            ),
+        ),
+        (
+            "children.chk_status",
+            (
+                "ALTER TABLE children DROP CONSTRAINT chk_status,"
+                " ADD CONSTRAINT chk_status CHECK (status IN ('open', 'paid', 'lost', 'found'))"
+            ),
+        ),
+        ("children.rank.default", "ALTER TABLE children ALTER rank SET DEFAULT 0"),
+    ],
+)
+def test_a_change_is_seen_beside_a_parent_and_other_checks(broken: str, ddl: str, pgcontract_server: Server) -> None:
+    """A type's boundaries, a pattern's case, values that another CHECK ties, a default that a CHECK refuses."""
+    (sound,) = judged(pgcontract_server, template(pgcontract_server, CHILD), only=broken)
+    assert sound.verdict == "proven", sound
+    (found,) = judged(pgcontract_server, template(pgcontract_server, CHILD), ddl, broken)
+    assert found.verdict == "broken", found

@@ -6,15 +6,16 @@ connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hypothesis.strategies import SearchStrategy
 from psycopg import sql
 
-from pgcontract.model import Name
+from pgcontract.model import Catalog, Name
+from pgcontract.promises.mutants.base import Mutant
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import World, Worlds
@@ -144,6 +145,14 @@ class Promise(Protocol):
 
     def present(self, worlds: Worlds) -> bool:
         """Whether the live catalog still knows the promise by its name: if not, no other error excuses its absence."""
+
+
+@runtime_checkable
+class Mutable(Promise, Protocol):
+    """A promise that says how it is broken."""
+
+    def mutants(self, catalog: Catalog) -> Iterable[Mutant]:
+        """Small changes of the frozen schema, each of which breaks this promise alone."""
 
 
 def gone(table: Name, column: str) -> Cases:

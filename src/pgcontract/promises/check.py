@@ -18,6 +18,8 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, Check, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import check_mutants
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause
@@ -28,6 +30,8 @@ from pgcontract.values.expressions import Atom, Literal, atoms, branches, decidi
 CHECK_VIOLATION = "23514"
 MOST_ROWS = 240
 MOST_SHOWN = 12
+MOST_MENDED = 6
+"""Rows of one way that other CHECKs stop, and that are mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,11 @@ class TableCheck:
         notes = tuple(f"redundant: the rest implies {text}" for text in redundant)
         return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world, notes=notes)
 
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No CHECK, or one whose condition is one change away."""
+        del catalog
+        return check_mutants(self.table, self.check)
+
     def owns(self, refusal: Refusal) -> bool:
         """23514 by this name."""
         return refusal.sqlstate == CHECK_VIOLATION and refusal.constraint == self.check.name
@@ -161,9 +170,9 @@ class TableCheck:
         others = self._others(world)
         way_clauses = [Clause(lit.atom.text, lit.atom, lit.atom.columns, lit.truth) for lit in way]
         good = shape.holds(way_clauses, rows)
-        if any(shape.holds([*others, *way_clauses], rows)):
-            return
-        for row in islice((r for r, holds in zip(rows, good, strict=True) if holds), 4):
+        kept = shape.holds([*others, *way_clauses], rows)
+        stopped = [r for r, right, passes in zip(rows, good, kept, strict=True) if right and not passes]
+        for row in stopped[:MOST_MENDED]:
             found = shape.find(row, way_clauses, fixed=frozenset(columns), without=[self.check.name])
             if found is not None:
                 yield found

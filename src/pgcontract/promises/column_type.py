@@ -11,6 +11,8 @@ from psycopg import sql
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.columns import type_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier, where
 from pgcontract.rows.worlds import Way, World, Worlds
@@ -51,19 +53,28 @@ class ColumnType:
         name = self.column.name
         if self.column.generated is not None:
             return Cases(tuple(self._made(world, row) for row in world.varied), world=world)
-        if world.parents:
-            rows = [{**world.base, **parent} for parents in world.parents.values() for parent in parents]
+        # the world has parents by keys of other columns, too
+        own = {fk.name for fk in world.table.foreign_keys if name in fk.columns}
+        if own & world.parents.keys():
+            rows = [
+                {**world.base, **parent} for fk in sorted(own & world.parents.keys()) for parent in world.parents[fk]
+            ]
             return Cases(tuple(self._stored(world, row) for row in rows), world=world)
-        if world.ways:
+        if own & world.ways.keys():
             # what it takes to tie the two, triggers may tie otherwise
             world = self._world(worlds, quiet=True)
-            return Cases(tuple(self._tied(world, way) for ways in world.ways.values() for way in ways), world=world)
+            ways = [way for fk in sorted(own & world.ways.keys()) for way in world.ways[fk]]
+            return Cases(tuple(self._tied(world, way) for way in ways), world=world)
         host = world.host(name)
         if host is None:
             return Cases(world=world, missing=f"no row with a value in {name} was found that passes the CHECKs")
         if host[name] is None:
             return Cases((self._stored(world, host),), world=world)
-        values = [host[name], *(v for v in world.values(name, host) if v is not None)]
+        values = dict.fromkeys([host[name], *(v for v in world.values(name, host) if v is not None)])
+        live = world.table.column(name)
+        if live is not None and live.type != self.column.type:
+            # worlds know the live type's boundaries
+            values |= dict.fromkeys(space(self.column.type, worlds.catalog).boundaries)
         always = tuple(self._stored(world, {**host, name: v}) for v in values)
         strategy = world.shape.domain(name, world.shape.sure).strategy
         return Cases(always, strategy.map(lambda v: self._stored(world, {**host, name: v})), world=world)
@@ -80,6 +91,12 @@ class ColumnType:
         always = tuple(self._refused(world, refused) for refused in values.refused)
         drawn = values.drawn_refused
         return Cases(always, drawn.map(lambda r: self._refused(world, r)) if drawn is not None else None, world=world)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """A type that takes a little more, or less."""
+        del catalog
+        if self.column.generated is None:
+            yield from type_mutants(self.table, self.column)
 
     def owns(self, refusal: Refusal) -> bool:
         """Data exceptions name no column; only this one's value is out of the ordinary."""

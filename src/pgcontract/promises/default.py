@@ -12,6 +12,8 @@ from psycopg import sql
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.base import Cases, Change, Direction, gone
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.columns import default_mutants
 from pgcontract.promises.nullability import NOT_NULL_VIOLATION
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier
@@ -57,7 +59,7 @@ class Default:
         good = world.shape.holds(list(world.shape.clauses.values()), others)
         rows = [first, *(row for row, holds in zip(others, good, strict=True) if holds)]
         cases = [self._same(world, row) for row in rows]
-        return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
+        return Cases((cases[0], self._alike(world, first)), st.sampled_from(cases), world=world)
 
     def _left_out(self, world: World, row: dict[str, Value], returning: str) -> Statement:
         return world.insert({c: v for c, v in row.items() if c != self.column.name}, returning=returning)
@@ -69,6 +71,10 @@ class Default:
             f" (({self.column.default})::{self.column.type})::text AS is_default"
         )
         return Change((self._left_out(world, row, returning),))
+
+    def _alike(self, world: World, row: dict[str, Value]) -> Change:
+        """With the value written out the row is accepted: so it must be without."""
+        return Change((self._left_out(world, row, ""),), reference=(world.insert(row, show=[self.column.name]),))
 
     def _fresh(self, world: World) -> Change:
         """Two rows that leave it out hold two values; a sequence's are what the promised sequence gave last.
@@ -94,6 +100,10 @@ class Default:
     def rejects(self, worlds: Worlds) -> Cases:
         """Nothing is forbidden."""
         raise AssertionError(self, worlds)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No default, or another one."""
+        return default_mutants(catalog, self.table, self.column)
 
     def owns(self, refusal: Refusal) -> bool:
         """NULL where the default should have stood."""

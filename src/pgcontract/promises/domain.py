@@ -11,6 +11,8 @@ from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.check import CHECK_VIOLATION, TableCheck
 from pgcontract.promises.column_type import DATA_EXCEPTION
 from pgcontract.promises.facts import Fact, exists, yes
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.types import domain_check_mutants, domain_null_mutant
 from pgcontract.promises.nullability import NOT_NULL_VIOLATION
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, Shape, Unbuildable, clause
@@ -135,6 +137,11 @@ class DomainType:
         statement = Statement(f"SELECT $1::{self._name}", (refused.literal,))
         return Violation((statement,), sqlstates=frozenset([refused.sqlstate]))
 
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """NOT NULL the other way."""
+        del catalog
+        yield domain_null_mutant(self.domain)
+
     def owns(self, refusal: Refusal) -> bool:
         """NULL refused by this domain; errors of the base type."""
         if refusal.sqlstate == NOT_NULL_VIOLATION:
@@ -170,6 +177,11 @@ class DomainCheck(TableCheck):
         """Whether the live domain has a CHECK of this name."""
         live = _live(self.domain, worlds)
         return live is not None and any(c.name == self.check.name for c in live.checks)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No CHECK, or one whose condition is one change away."""
+        del catalog
+        return domain_check_mutants(self.domain, self.check)
 
     def owns(self, refusal: Refusal) -> bool:
         """23514 by this name and this domain."""

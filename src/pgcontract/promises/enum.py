@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pgcontract.contract import type_id
 from pgcontract.model import Catalog, Enum, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.types import enum_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import Worlds
@@ -73,6 +75,11 @@ class Labels:
         name = identifier(self.enum.name).as_string()
         statement = Statement(f"SELECT $1::{name}", (text,))
         return Violation((statement,), sqlstates=frozenset([INVALID_TEXT]))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """A label more, or one of another name."""
+        del catalog
+        return enum_mutants(self.enum)
 
     def owns(self, refusal: Refusal) -> bool:
         """22P02: nothing else is in the statement."""

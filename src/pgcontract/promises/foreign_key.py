@@ -14,6 +14,8 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, ForeignKey, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import foreign_key_mutants
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import clause
@@ -81,6 +83,10 @@ class Reference:
             return Cases(world=world, missing="no row was found that breaks this foreign key and no other")
         always = tuple(self._violation(world, row) for row in good[:12])
         return Cases(always, self._drawn(world, good[0]), world=world)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No foreign key, one of a pair less, or to another table."""
+        return foreign_key_mutants(catalog, self.table, self.foreign_key)
 
     def owns(self, refusal: Refusal) -> bool:
         """23503 by this name."""

@@ -14,6 +14,8 @@ from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.arguments import constants
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.promises.facts import asked
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.columns import generated_mutants
 from pgcontract.rows.generated import named
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier, where
@@ -135,6 +137,11 @@ class Generated:
         if not strategies:
             return None
         return st.fixed_dictionaries(strategies).map(lambda drawn: self._inserted(world, {**world.base, **drawn}))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """Generated no more, or otherwise."""
+        del catalog
+        return generated_mutants(self.table, self.column)
 
     def owns(self, refusal: Refusal) -> bool:
         """Only a column that is generated refuses to be given."""

@@ -12,6 +12,8 @@ from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.promises.facts import asked
 from pgcontract.promises.generated import GENERATED_ALWAYS
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.columns import identity_mutants
 from pgcontract.promises.nullability import NOT_NULL_VIOLATION
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Row, Statement, identifier, insert, where
@@ -114,6 +116,11 @@ class Identity:
         returning = f" RETURNING {column}::text = ${len(explicit) + 1} AS same_value"
         extra = (world.base[name],)
         return Change((insert(self.table, explicit, returning=returning, extra=extra, overriding=overriding),))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No identity, or the other kind of it."""
+        del catalog
+        return identity_mutants(self.table, self.column)
 
     def owns(self, refusal: Refusal) -> bool:
         """A refusal to be given, or NULL where a value should have come."""

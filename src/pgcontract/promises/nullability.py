@@ -11,6 +11,8 @@ from psycopg import sql
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.base import alter_column
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.partitions import catch_all, key_of_partitions
@@ -62,6 +64,11 @@ class NotNull:
     def _violation(self, world: World, row: dict[str, Value]) -> Violation:
         statement = world.insert({**row, self.column: None}, show=[self.column])
         return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), column=self.column)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """NULL is taken."""
+        del catalog
+        yield Mutant("drop_not_null", self.column, (alter_column(self.table, self.column, "DROP NOT NULL"),))
 
     def owns(self, refusal: Refusal) -> bool:
         """23502 that names the column."""
@@ -118,6 +125,11 @@ class NullAllowed:
     def rejects(self, worlds: Worlds) -> Cases:
         """Nothing is forbidden."""
         raise AssertionError(self, worlds)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """NULL is refused."""
+        del catalog
+        yield Mutant("add_not_null", self.column, (alter_column(self.table, self.column, "SET NOT NULL"),))
 
     def owns(self, refusal: Refusal) -> bool:
         """23502 that names the column."""

@@ -18,6 +18,8 @@ from pgcontract.model import Action, Catalog, ForeignKey, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.closure import Closure, Event, Present
 from pgcontract.promises.foreign_key import FOREIGN_KEY_VIOLATION, NOBODY
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import action_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import OVERRIDING, Row, Statement, Value, delete, identifier, update, where
 from pgcontract.rows.ways import constraint_mode, key_of, keys_of
@@ -106,6 +108,10 @@ class ReferentialAction:
 
     def _at_once(self) -> tuple[Statement, ...]:
         return (constraint_mode(self.table, self.foreign_key.name, "IMMEDIATE"),) if self.foreign_key.deferrable else ()
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """Every other action."""
+        return action_mutants(catalog, self.table, self.foreign_key, event=self.event)
 
     def owns(self, refusal: Refusal) -> bool:
         """This foreign key's refusal, or NULL where the action put it."""

@@ -17,6 +17,8 @@ from psycopg import sql
 from pgcontract.contract import constraint_id
 from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import key_mutants, unique_index_mutants
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
@@ -87,6 +89,17 @@ class Unique:
         if self.nulls_not_distinct:
             always += [self._violation(world, p) for p in self._with_null(world, inside)]
         return Cases(tuple(always), self._draw_alike(world, pair), world=world)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No key, one over a column less or more, without its predicate, or with NULLs the other way."""
+        table = catalog.table(self.table)
+        assert table is not None
+        for key in table.keys:
+            if key.name == self.name:
+                yield from key_mutants(table, key)
+        for index in table.indexes:
+            if index.name == self.name:
+                yield from unique_index_mutants(table, index)
 
     def owns(self, refusal: Refusal) -> bool:
         """23505 by this name."""

@@ -1,0 +1,115 @@
+"""What mutation analysis found, and the exchange format."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+FORMAT = 1
+
+Fate = Literal["killed by proof", "killed by drift only", "survived", "equivalent", "impaired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one mutant.
+
+    ``killer`` is the promise or invariant whose proof noticed it, after ``examples`` that held; ``evidence`` is the
+    counterexample; ``reason`` says why it is equivalent or impaired, or what differed. ``listed`` is the reason that
+    people gave for letting it live.
+    """
+
+    promise: str
+    kind: str
+    operator: str
+    what: str
+    ddl: str
+    fate: Fate
+    reason: str = ""
+    killer: str | None = None
+    examples: int = 0
+    evidence: str | None = None
+    seconds: float = 0.0
+    listed: str | None = None
+
+    @property
+    def id(self) -> str:
+        """``messages.chk_sender_type drop_check chk_sender_type``: what survivors.toml names it by."""
+        return f"{self.promise} {self.operator} {self.what}".strip()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is to be killed at all."""
+        return self.fate not in ("equivalent", "impaired")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All mutants of one system. ``unlisted`` reasons of survivors.toml name no survivor."""
+
+    postgresql: str
+    system: str
+    seconds: float
+    judged: tuple[Judged, ...]
+
+    def of(self, *fates: Fate) -> tuple[Judged, ...]:
+        """The mutants of these fates."""
+        return tuple(j for j in self.judged if j.fate in fates)
+
+    @property
+    def alive(self) -> tuple[Judged, ...]:
+        """Those that no proof has killed and nobody has given a reason for."""
+        return tuple(j for j in self.of("survived", "killed by drift only") if j.listed is None)
+
+    @property
+    def score(self) -> float:
+        """The part of those that count that proofs have killed; 1.0 where none counts."""
+        counting = [j for j in self.judged if j.counts]
+        return len(self.of("killed by proof")) / len(counting) if counting else 1.0
+
+    def as_json(self) -> str:
+        """The exchange format, see the reference."""
+
+        def told(fate: Fate) -> list[dict[str, str | None]]:
+            return [
+                {
+                    "id": j.id,
+                    "operator": j.operator,
+                    "promise": j.promise,
+                    "ddl": j.ddl,
+                    "reason": j.reason,
+                    "listed": j.listed,
+                }
+                for j in self.of(fate)
+            ]
+
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "postgresql": self.postgresql,
+                "system": self.system,
+                "seconds": round(self.seconds, 3),
+                "mutants": len(self.judged),
+                "killed_by_proof": len(self.of("killed by proof")),
+                "killed_by_drift_only": len(self.of("killed by drift only")),
+                "survived": told("survived"),
+                "drift_only": told("killed by drift only"),
+                "equivalent": told("equivalent"),
+                "impaired": told("impaired"),
+                "killed": [
+                    {
+                        "id": j.id,
+                        "operator": j.operator,
+                        "promise": j.promise,
+                        "kind": j.kind,
+                        "killer": j.killer,
+                        "examples": j.examples,
+                        "seconds": round(j.seconds, 4),
+                    }
+                    for j in self.of("killed by proof")
+                ],
+            },
+            indent=2,
+            ensure_ascii=False,
+        )

@@ -1,0 +1,55 @@
+"""What a mutant is, and the words of DDL that all kinds of them use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pgcontract.model import Name
+from pgcontract.rows.statements import Statement, identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One small change that weakens or tightens one promise.
+
+    ``operator`` is the kind of change, ``what`` tells it from others of its kind. ``equivalent`` is the reason why
+    nothing could ever tell it from the sound schema, if there is one. ``committed``: the change cannot be used, or
+    not be taken back, before it is committed.
+    """
+
+    operator: str
+    what: str
+    ddl: tuple[Statement, ...]
+    equivalent: str | None = None
+    committed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.operator} {self.what}".strip()
+
+
+def quoted(name: str) -> str:
+    """An identifier for SQL."""
+    return sql.Identifier(name).as_string()
+
+
+def listed(names: Iterable[str]) -> str:
+    """``("a", "b")``."""
+    return "(" + ", ".join(map(quoted, names)) + ")"
+
+
+def alter(table: Name, *actions: str) -> Statement:
+    """ALTER TABLE with all of these actions at once."""
+    return Statement(f"ALTER TABLE {identifier(table).as_string()} {', '.join(actions)}")
+
+
+def alter_column(table: Name, name: str, *actions: str) -> Statement:
+    """ALTER COLUMN, several actions on one column."""
+    return alter(table, *(f"ALTER COLUMN {quoted(name)} {action}" for action in actions))
+
+
+def replaced(table: Name, name: str, definition: str) -> tuple[Statement, ...]:
+    """Another constraint in place of the one of this name."""
+    return (alter(table, f"DROP CONSTRAINT {quoted(name)}", f"ADD CONSTRAINT {quoted(name)} {definition}"),)
