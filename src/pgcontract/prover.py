@@ -21,6 +21,7 @@ from pgcontract.values.types import UnknownType
 
 DEFAULT_EXAMPLES = 25
 FEW = 4
+DECIDED = "every example was decided by something else: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class _Trial:
         missing = None
         if contradiction is None and not self._held:
             ((reason, _),) = self._blocked.most_common(1) or [("there was nothing to try", 0)]
-            missing = f"every example was decided by something else: {reason}"
+            missing = f"{DECIDED}{reason}"
         return Evidence(self._direction, self._held, contradiction, missing, self._cases.notes)
 
     def _try(self, change: Change) -> Contradiction | None:

@@ -20,7 +20,7 @@ from pgcontract.model import Catalog, Name
 from pgcontract.mutation.result import Judged
 from pgcontract.promises.base import Cases, Direction, Promise
 from pgcontract.promises.mutants import Mutant
-from pgcontract.prover import Evidence, Prover, counterexample
+from pgcontract.prover import DECIDED, Evidence, Prover, counterexample
 from pgcontract.rows.statements import paste
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
@@ -72,24 +72,44 @@ class Judge:
         return known
 
     def _tried(self, blank: Judged, promise: Promise, ready: Mapping[Direction, Cases]) -> Judged:
-        for direction, cases in ready.items():
-            evidence = self.sound.tried(promise, direction, cases)
-            if evidence.contradiction is not None:
-                return _killed(blank, blank.promise, promise, evidence)
+        found = self._at_once(blank, promise, ready)
+        if found is not None:
+            return found
         live = self.session.within(self.read)
         differences = drift(self.frozen, live)
         if not differences:
             return replace(blank, fate="equivalent", reason="the catalog is the same")
-        worlds = Worlds(live, self.session, self.sound.worlds.roles)
+        return self._anew(blank, promise, Worlds(live, self.session, self.sound.worlds.roles), differences)
+
+    def _at_once(self, blank: Judged, promise: Promise, ready: Mapping[Direction, Cases]) -> Judged | None:
+        """Try its own promise with the cases of the sound schema."""
+        for direction, cases in ready.items():
+            evidence = self.sound.tried(promise, direction, cases)
+            if evidence.contradiction is not None:
+                return _killed(blank, blank.promise, promise, evidence)
+            if direction is Direction.ACCEPTS and cases.missing is None and evidence.missing is not None:
+                # what the sound schema accepts, without exception
+                return replace(blank, fate="killed by proof", killer=blank.promise, evidence=evidence.missing)
+        return None
+
+    def _anew(self, blank: Judged, promise: Promise, worlds: Worlds, differences: Sequence[Difference]) -> Judged:
+        """Try whatever may notice, on the mutated catalog; then the invariants."""
+        implied = ""
         for id_, one, examples in self._killers(blank.promise, promise, differences):
             prover = Prover(self.session, worlds, examples, self.sound.seed)
             for direction in one.directions:
                 evidence = prover.prove(one, direction)
                 if evidence.contradiction is not None:
                     return _killed(blank, id_, one, evidence)
-        return self._explored(blank) or replace(
-            blank, fate="killed by drift only", reason="; ".join(str(d) for d in differences[:3])
-        )
+                missing = evidence.missing or ""
+                if one is promise and direction is Direction.REJECTS and missing.startswith(DECIDED):
+                    implied = f"implied: {missing.removeprefix(DECIDED)}"
+        killed = self._explored(blank)
+        if killed is not None:
+            return killed
+        if implied:
+            return replace(blank, fate="equivalent", reason=implied)
+        return replace(blank, fate="killed by drift only", reason="; ".join(str(d) for d in differences[:3]))
 
     def _killers(
         self, id_: str, promise: Promise, differences: Sequence[Difference]

@@ -85,7 +85,7 @@ class Unique:
             change = self._conflict(world, pair)
             note = f"implied by {other}: shown by ON CONFLICT on this key alone"
             return Cases((change,), world=world, notes=(note,))
-        always = [self._violation(world, pair)]
+        always = [self._violation(world, p) for p in (pair, *self._also_alike(world, inside, pair))]
         if self.nulls_not_distinct:
             always += [self._violation(world, p) for p in self._with_null(world, inside)]
         return Cases(tuple(always), self._draw_alike(world, pair), world=world)
@@ -161,6 +161,25 @@ class Unique:
             return None
         second = self._found(world, self._copied(world, first, twin, columns), inside)
         return None if second is None or self._keys(world, (first, second)) == "apart" else (first, second)
+
+    def _also_alike(self, world: World, inside: Clause | None, pair: Rows) -> Iterator[Rows]:
+        """The same key with a second row that is plain, or bare, or writes the key in the other case."""
+        first, second = pair
+        columns = set(self._columns(world))
+        keyed = {c for names, _ in _uniques(world.table).values() for c in names}
+        keyed |= columns | {c for fk in world.table.foreign_keys for c in fk.columns}
+        plain = {c: first[c] for c in second if c not in keyed}
+        bare: dict[str, Value] = {
+            c.name: None for c in world.shape.columns if not c.not_null and c.name not in columns and c.name in second
+        }
+        # of plain columns a key tells the case apart
+        texts = {k.column: second[k.column] for k in self.keys if k.column is not None}
+        other = {c: v.swapcase() for c in columns - texts.keys() if isinstance(v := second[c], str)}
+        tries = [{**second, **changes} for changes in (plain, bare, other) if changes]
+        wanted = [*world.shape.clauses.values(), *([inside] if inside else [])]
+        for row, good in zip(tries, world.shape.holds(wanted, tries), strict=True):
+            if good and row != second and self._keys(world, (first, row)) in ("alike", None):
+                yield first, row
 
     def _filled(self, world: World, base: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
         """The base row with a value in every nullable key column."""

@@ -9,6 +9,7 @@ from typing import Final, get_args
 from pgcontract.model import Action, Catalog, Check, Column, Exclusion, ForeignKey, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.mutants.base import Mutant, alter, listed, quoted, replaced
 from pgcontract.promises.mutants.expressions import variants
+from pgcontract.rows.shape import index_columns
 from pgcontract.rows.statements import Statement, identifier
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
@@ -133,7 +134,7 @@ def unique_index_mutants(table: Table, index: Index) -> Iterator[Mutant]:
         yield instead("add_key_column", f"with {added}", replace(index, keys=more))
     if index.predicate:
         yield instead("drop_predicate", "", replace(index, predicate=None))
-    if any(k.column is None or _nullable(table, k.column) for k in index.keys):
+    if any(_nullable(table, c) for c in index_columns(table, (k.column or k.expression for k in index.keys))):
         yield instead("toggle_nulls_distinct", "", replace(index, nulls_not_distinct=not index.nulls_not_distinct))
 
 

@@ -50,11 +50,22 @@ def _same(operator: str, tree: Any, expression: str) -> str | None:
         before, after = (re.split(r"[<>]=?", text) for text in (expression, sql.deparse_expression(tree)))
         if [part.strip(" ()") for part in before] == [part.strip(" ()") for part in after]:
             return f"{CLOCK}() is another at each call: nothing is equal to it"
+    if operator == "replace_operator" and _ignores_case(expression, sql.deparse_expression(tree)):
+        return "the pattern has no letter whose case matters"
     if operator == "add_in_value" and any(f"{name}(" in expression for name in RANGES):
         added = set(re.findall(r"'(\w+)'", sql.deparse_expression(tree))) - set(re.findall(r"'(\w+)'", expression))
         if added - {value for values in RANGES.values() for value in values}:
             return "no function returns that"
     return None
+
+
+def _ignores_case(expression: str, changed: str) -> bool:
+    """Whether all that was changed is that a pattern ignores the case, which it does anyway."""
+    if changed.count("~*") == expression.count("~*"):
+        return False
+    patterns = [t.text for t in sql.scan(expression) if t.kind == "SCONST"]
+    plain = [re.sub(r"A-Za-z|a-zA-Z|\\\\?[a-zA-Z]", "", pattern).removeprefix("E") for pattern in patterns]
+    return not any(c.isalpha() for pattern in plain for c in pattern)
 
 
 def _changed(message: Any) -> Iterator[tuple[str, Any]]:
