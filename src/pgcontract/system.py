@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from pgcontract.errors import UsageError
-from pgcontract.model import DEFAULT_NAMESPACE, Name
+from pgcontract.names import DEFAULT_NAMESPACE, Name
 
 FILE: Final = "system.toml"
 DEFAULT_TRACKING_TABLE: Final = Name(DEFAULT_NAMESPACE, "migrations")
 
 _TEXTS: Final = ("name", "tracking_table", "migrations", "init", "seed", "contract", "queries", "invariants")
-_KEYS: Final = (*_TEXTS, "extensions", "roles", "invariant_seconds")
+_KEYS: Final = (*_TEXTS, "extensions", "roles", "invariant_seconds", "validate", "populate", "bench")
 DEFAULT_INVARIANT_SECONDS: Final = 10
 # changes when the way in which a database is made from these files does
-_KEY_FORMAT: Final = b"1"
+_KEY_FORMAT: Final = b"2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,9 @@ class System:
 
     ``roles`` maps the name that the scripts know a role by to the role's name on an own server. ``contract`` need
     not exist; ``queries`` and ``invariants`` are None where there is no such folder. An invariant may take
-    ``invariant_seconds`` to answer.
+    ``invariant_seconds`` to answer. ``validate`` holds why a rule of migrations is switched off, by its name, or True
+    for one that is switched on. ``populate`` holds expressions by ``table.column``, and numbers of rows by table;
+    ``bench`` the rows of each table for one that ``bench plans --rows`` asks for.
     """
 
     name: str
@@ -44,6 +45,9 @@ class System:
     queries: Path | None = None
     invariants: Path | None = None
     invariant_seconds: int = DEFAULT_INVARIANT_SECONDS
+    validate: Mapping[str, str | bool] = field(default_factory=dict)
+    populate: Mapping[str, str | int] = field(default_factory=dict)
+    bench: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
     def load(path: Path) -> System:
@@ -134,6 +138,12 @@ def _folder(root: Path) -> System:
     seconds = settings.get("invariant_seconds", DEFAULT_INVARIANT_SECONDS)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
         raise _wrong(file, "invariant_seconds", f"a number of seconds: {DEFAULT_INVARIANT_SECONDS}")
+    populate = settings.get("populate", {})
+    if not isinstance(populate, dict) or not all(_populates(key, value) for key, value in populate.items()):
+        raise _wrong(file, "populate", 'a table: "messages.content" = "an SQL expression in n", or plans = 0')
+    bench = settings.get("bench", {})
+    if not isinstance(bench, dict) or not all(type(share) in {int, float} and share >= 0 for share in bench.values()):
+        raise _wrong(file, "bench", "a table of shares of the rows that are asked for: messages = 1, users = 0.05")
     init = _folder_of(root, settings, "init")
     return System(
         name=settings.get("name", _folder_name(root)),
@@ -148,10 +158,37 @@ def _folder(root: Path) -> System:
         queries=_folder_of(root, settings, "queries"),
         invariants=_folder_of(root, settings, "invariants"),
         invariant_seconds=seconds,
+        validate=_rules(file, settings.get("validate", {})),
+        populate=dict(populate),
+        bench=dict(bench),
     )
 
 
+def _rules(file: Path, settings: object, prefix: str = "") -> dict[str, str | bool]:
+    """The switches of ``[validate]``; those of ``[validate.squawk]`` are called ``squawk.RULE``."""
+    found: dict[str, str | bool] = {}
+    for key, value in settings.items() if isinstance(settings, dict) else ():
+        if isinstance(value, dict) and not prefix:
+            found |= _rules(file, value, f"{key}.")
+        elif value is True or (isinstance(value, str) and value.strip()):
+            found[prefix + key] = value
+        else:
+            raise _wrong(file, f"validate.{prefix}{key}", "the reason why the rule is switched off, or true for on")
+    if not isinstance(settings, dict):
+        raise _wrong(file, "validate", 'a table: named-constraints = "why it is switched off"')
+    return found
+
+
+def _populates(key: str, value: object) -> bool:
+    """Whether it is an expression for a column, or a number of rows for a table."""
+    if isinstance(value, str):
+        return bool(value) and "." in key
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _toml(file: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - a folder of migrations has no such file, and its commands are to start fast
+
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

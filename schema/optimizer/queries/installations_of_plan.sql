@@ -1,7 +1,6 @@
--- Who has a plan; what deleting a plan has to look for.
+-- How many installations have a plan: none may, before it is deleted.
 -- uses: idx_app_instances_plan_id
--- $1 text: the plan
-SELECT instance_id, site_host
+-- $1 text: the plan; from app_instances.plan_id
+SELECT COUNT(*) AS installations
 FROM app_instances
-WHERE plan_id = $1
-LIMIT 50;
+WHERE plan_id = $1;

@@ -1,6 +1,6 @@
 -- What marking a conversation as read has to find: its unread customer messages.
 -- uses: idx_messages_is_read
--- $1 uuid: the conversation
+-- $1 uuid: the conversation; from messages.conversation_id where NOT is_read AND sender_type = 'customer'
 SELECT id
 FROM messages
 WHERE conversation_id = $1

@@ -1,6 +1,7 @@
 -- Signing in: the living user of an address.
 -- uses: idx_users_email
--- $1 text: the address
+-- rows: at most 1
+-- $1 text: the address; from users.email where deleted_at IS NULL
 SELECT id, email, password_hash, name, subscription_tier, email_verified
 FROM users
 WHERE email = $1

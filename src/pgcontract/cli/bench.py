@@ -1,0 +1,177 @@
+"""``pgcontract bench``: what hot queries cost."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from pgcontract.cli import options
+from pgcontract.cli.lazy import lazy_group
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pgcontract.execution import Checked, Worth
+    from pgcontract.system import System
+
+JSON_FORMAT = 1
+DEFAULT_ROWS = "1000,10000,100000"
+
+app = typer.Typer(
+    cls=lazy_group({"compare": ("pgcontract.cli.compare", "compare", None)}),
+    help="Check and compare what hot queries cost.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Hold the commands together; each does its work on its own."""
+
+
+@app.command("plans")
+def plans(  # noqa: PLR0913, PLR0917 - a command's options
+    path: options.SystemPath = None,
+    rows: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Rows to fill the database with, each number on its own.")
+    ] = DEFAULT_ROWS,
+    pg: options.Major = None,
+    dsn: options.Dsn = None,
+    pg_bin: options.PgBin = None,
+    no_install: options.NoInstall = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="QUERY", help="Only this query; may be repeated.")
+    ] = None,
+    worth: Annotated[bool, typer.Option("--worth", help="Also each query without each of its indexes.")] = False,
+    json: options.JsonFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what is broken.")] = False,
+) -> None:
+    """Check each hot query's plan, and the pages that it touches against those that would do. Exit 1 if one is broken.
+
+    Example: pgcontract bench plans schema/messenger --rows 1000,10000
+    """
+    from pgcontract.ephemeral import ServerChoice, ephemeral  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.execution import judged  # noqa: PLC0415
+    from pgcontract.queries import queries_of  # noqa: PLC0415
+    from pgcontract.system import System  # noqa: PLC0415
+
+    paths = options.chosen(path)
+    if json is not None and len(paths) > 1:
+        raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
+    sizes = _sizes(rows)
+    choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    kept = True
+    for one in paths:
+        system = System.load(one)
+        queries = [query for query in queries_of(system.queries) if not only or query.name in only]
+        if not queries:
+            raise UsageError(
+                "There is no such hot query.",
+                where=str(system.queries or system.root / "queries"),
+                seen=", ".join(only or ["no query at all"]),
+                remedy="Put one statement a file into queries/, with its promise in the comment at its top.",
+            )
+        with ephemeral(system, choice) as stage:
+            console = options.console()
+            console.print(f"{one} on PostgreSQL {stage.server.version}", markup=False)
+            found = judged(stage, queries, sizes, worth=worth, told=lambda n: _filling(n, quiet=quiet))
+            _show(console, found.checked, found.worth, quiet=quiet)
+            if json is not None:
+                options.write_result(json, as_json(system, stage.server.version, found.checked, found.worth))
+            kept = kept and found.kept
+    raise typer.Exit(0 if kept else 1)
+
+
+def as_json(system: System, postgresql: str, checked: Iterable[Checked], worth: Iterable[Worth]) -> str:
+    """The result for programs."""
+    listed = [one.as_dict() for one in checked]
+    counts = {word: sum(one["verdict"] == word for one in listed) for word in ("kept", "broken", "empty")}
+    return json_format.dumps(
+        {
+            "format": JSON_FORMAT,
+            "postgresql": postgresql,
+            "system": system.name,
+            **counts,
+            "queries": listed,
+            "worth": [one.as_dict() for one in worth],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [part.strip().replace("_", "") for part in text.split(",")]
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise UsageError("--rows takes numbers.", seen=text, remedy=f"Write them as in --rows {DEFAULT_ROWS}.")
+    return sorted({int(size) for size in sizes})
+
+
+def _filling(rows: int, *, quiet: bool) -> None:
+    console = options.console(error=True)
+    if not quiet and console.is_terminal:
+        console.print(f"{rows:,} rows …")
+
+
+def _show(console: Console, checked: list[Checked], worth: list[Worth], *, quiet: bool) -> None:
+    shown = _table("query", "index", "rows", "returned", "pages", "bound", "ratio", "at most", "verdict")
+    for one in checked:
+        if quiet and one.verdict == "kept":
+            continue
+        cells: list[Any] = [one.query, ", ".join(one.uses) + (" (levels estimated)" if one.estimated else "")]
+        if (worst := one.worst) is None:
+            cells += [f"{one.rows:,}", "0", "", "", "", "", one.verdict]
+        else:
+            ratio = "" if worst.ratio is None else f"{worst.ratio:.2f}"
+            bound = f"{worst.bound:,}" if worst.bound else ""
+            cells += [f"{one.rows:,}", f"{worst.rows:,}", f"{worst.pages:,}", bound, ratio, f"{worst.most:,.0f}"]
+            cells += [one.verdict]
+        shown.add_row(*cells)
+    if shown.row_count:
+        console.print(shown)
+    for one in checked:
+        if one.verdict == "broken":
+            _show_broken(console, one)
+    if worth:
+        console.print()
+        told = _table("query", "index", "rows", "pages with", "without", "ms with", "without ")
+        for item in worth:
+            told.add_row(
+                *(item.query, item.index, f"{item.rows:,}", f"{item.pages_with:,}", f"{item.pages_without:,}"),
+                *(f"{item.milliseconds_with:.2f}", f"{item.milliseconds_without:.2f}"),
+            )
+        console.print(told)
+    console.print(_summary(checked), markup=False)
+
+
+def _show_broken(console: Console, one: Checked) -> None:
+    console.print(f"\n{one.file} with {one.rows:,} rows", markup=False)
+    console.print(f"  promise: by {', '.join(one.uses)}; at most {one.promise} pages", markup=False)
+    if one.unanswered:
+        console.print("  no row is returned at any size: nothing is shown by it", markup=False)
+    for measured in one.measured:
+        if measured.problems:
+            console.print(f"  {measured.size} parent, {measured.plan} plan:", markup=False)
+            for problem in measured.problems:
+                console.print(f"    {problem}", markup=False)
+            for line in measured.shown.splitlines():
+                console.print(f"      {line}", markup=False)
+
+
+def _summary(checked: list[Checked]) -> str:
+    counts = {word: sum(one.verdict == word for one in checked) for word in ("kept", "broken", "empty")}
+    said = f"{len({one.query for one in checked})} queries: {counts['kept']} kept, {counts['broken']} broken"
+    return said + (f", {counts['empty']} without a row at their size" if counts["empty"] else "")
+
+
+def _table(*headings: str) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        words = number < 2 or heading == "verdict"
+        shown.add_column(heading.strip(), justify="left" if words else "right", no_wrap=number != 1)
+    return shown
