@@ -1,5 +1,5 @@
 """``python -m pgcontract``."""
 
-from pgcontract.cli import main
+from pgcontract.cli import program
 
-main()
+program()

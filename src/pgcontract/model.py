@@ -12,31 +12,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from pgcontract.names import DEFAULT_NAMESPACE as DEFAULT_NAMESPACE  # noqa: PLC0414 - exported
+from pgcontract.names import Name as Name  # noqa: PLC0414 - exported
+from pgcontract.names import id_part as id_part  # noqa: PLC0414 - exported
+
 Action = Literal["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"]
-
-DEFAULT_NAMESPACE = "public"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """A qualified name. ``str()`` leaves ``public`` out, as people write it; ids use this form."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return (
-            id_part(self.name)
-            if self.namespace == DEFAULT_NAMESPACE
-            else f"{id_part(self.namespace)}.{id_part(self.name)}"
-        )
-
-
-def id_part(name: str) -> str:
-    """One part of a dotted id: quoted, as SQL quotes, only where a dot or a quote would make it ambiguous."""
-    if not name or any(c in name for c in '."') or name != name.strip():
-        return '"' + name.replace('"', '""') + '"'
-    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ libpg_query counts in two ways: its errors stand at a 1-based *character*, its t
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from pgcontract.errors import PgContractError
@@ -18,6 +21,7 @@ ParseResult: TypeAlias = Any
 RawStatement: TypeAlias = Any
 
 _PREFIX: Final = "SELECT "
+_SHARED: Final = frozenset({".so", ".dylib", ".dll"})
 
 
 class SqlError(PgContractError):
@@ -83,9 +87,41 @@ def scan(sql: str) -> tuple[Token, ...]:
 def split(sql: str) -> tuple[Statement, ...]:
     """Return the statements of a text, each with its line; dollar quotes, comments and SQL bodies are understood.
 
-    Raises SqlError where the text does not parse.
+    Raises SqlError where the text does not parse. No tree comes to Python, so that 50 MB take a second.
     """
-    return tuple(statement for statement, _ in parsed_statements(sql))
+    _refuse_nul(sql)
+    library = _bare_library()
+    if library is None:
+        return tuple(statement for statement, _ in parsed_statements(sql))
+    encoded = sql.encode()
+    result = library.pg_query_split_with_parser(encoded)
+    try:
+        if result.error:
+            error = result.error.contents
+            raise _refused(error.message.decode(), sql, error.cursorpos)
+        places = [(one.contents.stmt_location, one.contents.stmt_len) for one in result.stmts[: result.n_stmts]]
+    finally:
+        library.pg_query_free_split_result(result)
+    at = _Characters(sql)
+    statements = []
+    line, counted = 1, 0
+    for location, length in places:
+        start, end = at(location), at(location + length)
+        text = sql[start:end].strip()
+        start += len(sql[start:end]) - len(sql[start:end].lstrip())
+        line += sql.count("\n", counted, start)
+        counted = start
+        statements.append(Statement(text, line, start, start + len(text)))
+    return tuple(statements)
+
+
+def without_values(sql: str) -> str | None:
+    """Return the statement with a placeholder for each constant, or None where it cannot be read."""
+    library = _library()
+    try:
+        return str(library.normalize(sql))
+    except (library.PgQueryError, ValueError):
+        return None
 
 
 def parsed_statements(sql: str) -> tuple[tuple[Statement, RawStatement], ...]:
@@ -158,6 +194,52 @@ def _library() -> Any:
     return importlib.import_module("postgast")
 
 
+@functools.cache
+def _bare_library() -> Any:
+    """The shared library, without the protobuf module, which nothing that returns no tree needs; None if it hides.
+
+    The structures are those of its own header, pg_query.h.
+    """
+    found = importlib.util.find_spec("postgast")
+    folders = (found and found.submodule_search_locations) or ()
+    paths = [path for folder in folders for path in Path(folder).glob("*pg_query.*") if path.suffix in _SHARED]
+    if not paths:
+        return None
+    import ctypes  # noqa: PLC0415 - only who parses pays for it
+
+    class Error(ctypes.Structure):
+        _fields_ = (
+            ("message", ctypes.c_char_p),
+            ("funcname", ctypes.c_char_p),
+            ("filename", ctypes.c_char_p),
+            ("lineno", ctypes.c_int),
+            ("cursorpos", ctypes.c_int),
+            ("context", ctypes.c_char_p),
+        )
+
+    class Place(ctypes.Structure):
+        _fields_ = (("stmt_location", ctypes.c_int), ("stmt_len", ctypes.c_int))
+
+    class Split(ctypes.Structure):
+        _fields_ = (
+            ("stmts", ctypes.POINTER(ctypes.POINTER(Place))),
+            ("n_stmts", ctypes.c_int),
+            ("stderr_buffer", ctypes.c_char_p),
+            ("error", ctypes.POINTER(Error)),
+        )
+
+    try:
+        # loaded again, not postgast's own: what one says of its arguments would hold for the other
+        library = ctypes.CDLL(str(paths[0]))
+        library.pg_query_split_with_parser.argtypes = [ctypes.c_char_p]
+        library.pg_query_split_with_parser.restype = Split
+        library.pg_query_free_split_result.argtypes = [Split]
+        library.pg_query_free_split_result.restype = None
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
 def _call(function: str, sql: str) -> Any:
     _refuse_nul(sql)
     library = _library()
@@ -175,7 +257,10 @@ def _refuse_nul(sql: str) -> None:
 
 
 def _error(error: Exception, sql: str, position: int) -> SqlError:
-    message: str = getattr(error, "message", str(error))
+    return _refused(getattr(error, "message", str(error)), sql, position)
+
+
+def _refused(message: str, sql: str, position: int) -> SqlError:
     if not position:
         return SqlError(message)
     line, column = _place(sql, min(position - 1, len(sql)))

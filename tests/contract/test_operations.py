@@ -15,10 +15,10 @@ from pgcontract.catalog import read_catalog
 from pgcontract.cli import main
 from pgcontract.contract import drift, read
 from pgcontract.migrations import seed
+from pgcontract.migrations.lint.wording import mistakes
 from pgcontract.sql import split
 from pgcontract.system import System
 from tests.contract.fix_systems import ROOT
-from tests.contract.test_sql_standards import mistakes
 from tests.integration.fix_migrations import SOCIAL_SELLING
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ def test_the_page_is_read() -> None:
 @pytest.mark.parametrize("text", [pytest.param(text, id=heading) for heading, text in blocks("sql")])
 def test_every_statement_of_the_page_runs(shop: psycopg.Connection, text: str) -> None:
     """Each in its turn; a query of the page has something to say; roles are rolled back."""
-    assert mistakes(text) == []
+    assert mistakes(text) == ()
     here = text.replace("DATABASE shop", f"DATABASE {shop.info.dbname}")
     with shop.transaction(force_rollback=True) if not ALONE.search(text) else shop.cursor():
         for statement in split(here):

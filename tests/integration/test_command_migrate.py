@@ -7,8 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from pgcontract.cli import migrate, quick
 from pgcontract.cli.migrate import app
 from pgcontract.errors import MigrationError, PgContractError, UsageError
 from tests.integration.fix_migrations import SOCIAL_SELLING, Write
@@ -135,3 +137,130 @@ def test_a_seed_that_fails_leaves_nothing(empty_database: str, write: Write) -> 
     assert caught.value.where == f"{folder / 'seed.sql'}:2 (statement 2)"
     with psycopg.connect(empty_database) as connection:
         assert connection.execute("SELECT to_regclass('b')").fetchone() == (None,)
+
+
+def test_a_dry_run_says_what_would_be_applied(empty_database: str, write: Write) -> None:
+    """And applies nothing."""
+    files = {
+        "001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n",
+        "002-b.sql": "-- no-transaction\nVACUUM;\n-- ROLLBACK\n-- none\n",
+    }
+    arguments = ("up", write(files), "--dsn", empty_database)
+    told = ["would apply 001-a", "would apply 002-b (no transaction)"]
+    assert run(*arguments, "--dry-run") == told
+    assert run(*arguments, "--dry-run", "--to", "1") == told[:1]
+    assert run(*arguments)[-1] == "Total: 2 | Executed: 2 | Pending: 0"
+    assert run(*arguments, "--dry-run") == ["Nothing to apply."]
+
+
+def test_down_takes_a_number_of_steps_or_one_to_stop_at(
+    empty_database: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not both; a number alone is no path."""
+    files = {f"00{n}-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n" for n in range(1, 6)}
+    folder = write(files)
+    (folder.parent / "pyproject.toml").write_text("[tool.pgcontract]\nsystems = ['migrations']\n")
+    monkeypatch.chdir(folder.parent)
+    run("up", folder, "--dsn", empty_database)
+    with pytest.raises(UsageError):
+        run("down", folder, "2", "--to", "1", "--dsn", empty_database)
+    assert run("down", "2", "--dsn", empty_database)[-1] == "Total: 5 | Executed: 3 | Pending: 2"
+    assert run("down", folder, "--to", "1", "--dsn", empty_database)[-1] == "Total: 5 | Executed: 1 | Pending: 4"
+
+
+def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: str, write: Write) -> None:
+    """3, whatever is pending; the JSON goes where it is asked to, and says the state of the checksum."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    run("up", folder, "--dsn", empty_database)
+    write({"001-a.sql": "SELECT 2;\n-- ROLLBACK\n-- none\n", "002-b.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    arguments = ["status", str(folder), "--dsn", empty_database, "--exit-code", "--json", "-"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 3
+    told = json.loads(result.stdout)
+    assert [(m["state"], m["checksum"]) for m in told["migrations"]] == [("edited", "changed"), ("pending", None)]
+    assert not told["sound"]
+    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("accepted    001-a")
+    assert CliRunner().invoke(app, arguments).exit_code == 1
+    with pytest.raises(UsageError):
+        run("repair", folder, "--dsn", empty_database)
+
+
+def test_a_failed_migration_without_a_transaction_is_cleared(empty_database: str, write: Write) -> None:
+    """The INVALID index is named, and what stays is told."""
+    text = "-- no-transaction\nCREATE TABLE a AS SELECT 1 AS b UNION ALL SELECT 1;\n"
+    text += "CREATE UNIQUE INDEX CONCURRENTLY c ON a (b);\n-- ROLLBACK\nDROP TABLE a;\n"
+    folder = write({"001-a.sql": text})
+    with pytest.raises(MigrationError) as caught:
+        run("up", folder, "--dsn", empty_database)
+    assert "repair --clear 1" in (caught.value.remedy or "")
+    assert run("repair", folder, "--clear", "1", "--dsn", empty_database) == [
+        "dropped     the invalid index public.c",
+        "cleared     001-a",
+        "Its first 1 statement(s) had finished, and stay in the database.",
+    ]
+
+
+def test_baseline_says_what_it_has_adopted(empty_database: str, write: Write) -> None:
+    """Whose table there was, what it is called now, and what is recorded."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE migrations (id SERIAL, name TEXT, run_on TIMESTAMP)")
+        connection.execute("INSERT INTO migrations (name, run_on) VALUES ('001-a', now())")
+    assert run("baseline", folder, "--dsn", empty_database) == [
+        "The table migrations was made by node-pg-migrate; its rows are left as they are.",
+        "It is called migrations_of_node_pg_migrate now, because migrations is this command's own.",
+        "recorded    001-a",
+        "Recorded: 1. `pgcontract migrate status` shows what is pending.",
+    ]
+    assert run("up", folder, "--dsn", empty_database)[0] == "Nothing to apply."
+
+
+def test_validate_and_create_need_no_database(write: Write, tmp_path: Path) -> None:
+    """Exit 1 where something was found; the findings are written for programs, too."""
+    text = "CREATE TABLE users (id UUID, CONSTRAINT users_pkey PRIMARY KEY (id));\n-- ROLLBACK\nDROP TABLE users;\n"
+    folder = write({"001-users.sql": text})
+    assert run("validate", folder) == ["Migrations: 1 | Findings: 0"]
+    assert run("create", "add more", folder) == [str(folder / "002-add-more.sql")]
+    result = CliRunner().invoke(app, ["validate", str(folder), "--json", str(tmp_path / "found.json")])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "Migrations: 2 | Findings: 2"
+    told = json.loads((tmp_path / "found.json").read_text())["findings"]
+    assert [finding["rule"] for finding in told] == ["empty", "rollback"]
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status"])
+def test_the_quick_way_knows_every_option_of_the_usual_one(command: str) -> None:
+    """By the same names; one that it does not know would only be slow."""
+    made = typer.main.get_group(app)
+    found = made.get_command(None, command)  # type: ignore[arg-type]  # no context is needed here
+    assert found is not None
+    usual = {name: parameter.name for parameter in found.params for name in parameter.opts if name.startswith("--")}
+    positional, options = quick.COMMANDS[command]
+    assert {name: target for name, (target, _) in options.items()} == {
+        name: target for name, target in usual.items() if name != "--help"
+    }
+    assert [name for name, _ in positional] == [p.name for p in found.params if p.param_type_name == "argument"]
+    assert migrate.COMMANDS[command]
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (["up", "a", "--to", "3", "--dry-run"], {"path": Path("a"), "to": 3, "dry_run": True}),
+        (["up", "--lock-timeout=1.5"], {"lock_timeout": 1.5}),
+        (["down", "a", "2", "--dsn", "x"], {"path": Path("a"), "steps": 2, "dsn": "x"}),
+        (["status", "--json", "-"], {"json_file": Path("-")}),
+        (["up", "a", "b"], None),
+        (["up", "--help"], None),
+        (["up", "--no-init"], None),
+        (["up", "--to"], None),
+        (["up", "--to", "x"], None),
+        (["up", "--wait", "-1"], None),
+        (["up", "--wait", "nan"], None),
+        (["up", "--dry-run=1"], None),
+        (["down", "a", "two"], None),
+    ],
+)
+def test_the_quick_way_reads_only_what_is_plainly_right(words: list[str], read: dict[str, object] | None) -> None:
+    """Everything else is left to the usual one."""
+    assert quick.read(words[0], words[1:]) == read

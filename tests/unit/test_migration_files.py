@@ -88,7 +88,12 @@ def test_migrations_come_by_number(tmp_path: Path) -> None:
         ("BEGIN;\nSELECT 1;\n-- ROLLBACK\n-- none", "begin or end a transaction", "001-a.sql:1 (statement 1)"),
         ("SELECT 1;\n-- ROLLBACK\nROLLBACK;", "begin or end a transaction", "001-a.sql:3 (statement 1)"),
         ("COPY t FROM STDIN;\n-- ROLLBACK\n-- none", "COPY", "001-a.sql:1 (statement 1)"),
-        ("\\connect shop\n-- ROLLBACK\n-- none", "does not parse", "001-a.sql:1"),
+        ("\\connect shop\n-- ROLLBACK\n-- none", "\\connect is a command of psql", "001-a.sql:1"),
+        ("SELECT 1;\n  \\i other.sql\n-- ROLLBACK\n-- none", "\\i is a command of psql", "001-a.sql:2"),
+        ("SELECT 1;\n\\echo don't\n-- ROLLBACK\n-- none", "\\echo is a command of psql", "001-a.sql:2"),
+        ("SELECT 1 \\gset\n-- ROLLBACK\n-- none", "\\gset is a command of psql", "001-a.sql:1"),
+        ("SELECT 1;\n-- ROLLBACK\n\\! rm x\n", "\\! is a command of psql", "001-a.sql:3"),
+        ("SELECT 1;\nCOPY t (a) FROM stdin;\n1\tx\n\\.\n-- ROLLBACK\n-- none", "COPY has no data", "001-a.sql:2"),
         (b"SELECT '\xe9';\n-- ROLLBACK\n-- none", "not UTF-8", "001-a.sql"),
         ("SELECT '\0';\n-- ROLLBACK\n-- none", "NUL", "001-a.sql:1"),
     ],
@@ -102,6 +107,25 @@ def test_a_file_that_is_wrong_is_named_with_its_line_and_statement(
     assert said in caught.value.what
     assert where in (caught.value.where or "")
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT '\\connect shop';\n",
+        "SELECT $$\n\\connect shop\n$$;\n",
+        "-- \\connect shop\nSELECT 1;\n",
+        "/* /* BEGIN; */ COMMIT; */ SELECT 1;\n",
+        "DO $x$ BEGIN PERFORM $$;COMMIT;$$; END $x$;\n",
+        "CREATE FUNCTION f() RETURNS INT BEGIN ATOMIC SELECT 1; END;\n",
+        "COPY t FROM '/srv/t.csv';\n",
+        "PREPARE p AS SELECT 1;\n",
+    ],
+)
+def test_what_only_looks_forbidden_is_not(tmp_path: Path, text: str) -> None:
+    """Inside strings, bodies and comments; and statements that merely begin alike."""
+    (migration,) = load_directory(folder_of(tmp_path, _001_a=text + "-- ROLLBACK\n-- none\n"))
+    assert migration.up == text
 
 
 def test_savepoints_are_a_migrations_own_business(tmp_path: Path) -> None:

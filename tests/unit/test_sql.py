@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-from pgcontract.sql import SqlError, deparse, deparse_expression, line_of, parse, parse_expression, scan, split
+from pgcontract import sql as door
+from pgcontract.sql import (
+    SqlError,
+    deparse,
+    deparse_expression,
+    line_of,
+    parse,
+    parse_expression,
+    parsed_statements,
+    scan,
+    split,
+    without_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +139,37 @@ def test_the_parser_is_loaded_by_its_first_use_only() -> None:
     """Loading it takes longer than everything else that a command does before it starts."""
     code = "import sys, pgcontract.sql, pgcontract.migrations; sys.exit('postgast' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+ODD = (
+    "",
+    " ; ;; ",
+    "SELECT 1;\n -- c\n SELECT 'é😀' ;; \n /* a é */ SELECT 3 -- x\n",
+    "CREATE FUNCTION f() RETURNS INT LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 4",
+    "DO $a$ BEGIN PERFORM $$;$$; END $a$; SELECT 1",
+)
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_the_two_ways_to_split_agree(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With trees and without; and where the bare library cannot be found, too."""
+    expected = tuple(statement for statement, _ in parsed_statements(text))
+    assert split(text) == expected
+    monkeypatch.setattr(door, "_bare_library", lambda: None)
+    assert split(text) == expected
+
+
+@pytest.mark.parametrize("text", ["SELECT 'é' FROMM x y", "SELECT 'open", "SELECT 1;\n\nSELEC 2"])
+def test_the_two_ways_to_split_refuse_alike(text: str) -> None:
+    """At the same place, with the same words."""
+    with pytest.raises(SqlError) as bare:
+        split(text)
+    with pytest.raises(SqlError) as whole:
+        parse(text)
+    assert str(bare.value) == str(whole.value)
+
+
+def test_a_statement_is_told_without_its_values() -> None:
+    """What was cut off within a string cannot be told at all."""
+    assert without_values("UPDATE a SET b = 'x' WHERE c = 12") == "UPDATE a SET b = $1 WHERE c = $2"
+    assert without_values("UPDATE a SET b = 'x WHE") is None

@@ -8,33 +8,71 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any, Final
 
-import typer
-
-from pgcontract.cli import contract, migrate, server, verify
+from pgcontract.cli import quick
 from pgcontract.errors import PgContractError
 
-app = typer.Typer(
-    name="pgcontract",
-    help="Proves that a PostgreSQL schema keeps its promises.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("verify")(verify.verify)
-app.command("freeze")(contract.freeze)
-app.command("diff")(contract.diff)
-app.add_typer(migrate.app, name="migrate", help="Apply, undo and show migrations.")
-app.add_typer(server.app, name="server", help="Find, install and run PostgreSQL servers.")
+# a name, and where its command stands: only what is asked for is imported
+COMMANDS: Final = {
+    "verify": ("pgcontract.cli.verify", "verify", None),
+    "freeze": ("pgcontract.cli.contract", "freeze", None),
+    "diff": ("pgcontract.cli.contract", "diff", None),
+    "mutate": ("pgcontract.cli.mutate", "mutate", None),
+    "populate": ("pgcontract.cli.populate", "populate", None),
+    "bench": ("pgcontract.cli.bench", "app", "Check and compare what hot queries cost."),
+    "migrate": ("pgcontract.cli.migrate", "app", "Apply, undo and show migrations."),
+    "doctor": ("pgcontract.cli.doctor", "doctor", None),
+    "server": ("pgcontract.cli.server", "app", "Find, install and run PostgreSQL servers."),
+}
 
 EXIT_ENVIRONMENT = 2
 EXIT_INTERRUPTED = 130
 
 
-def main() -> None:
-    """Run the command; a user's mistake ends in a message and exit code 2, never in a traceback."""
+def commands() -> Any:
+    """The whole command, as typer has it."""
+    import typer  # noqa: PLC0415 - commands that run at every deployment do without
+
+    from pgcontract.cli.lazy import lazy_group  # noqa: PLC0415
+
+    app = typer.Typer(
+        name="pgcontract",
+        cls=lazy_group(COMMANDS),
+        help="Proves that a PostgreSQL schema keeps its promises.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # without a callback, a Typer without commands of its own is none
+    app.callback()(lambda: None)
+    return app
+
+
+def program() -> None:
+    """Be the process of ``main``."""
+    main(_leave_at_once)
+
+
+def _leave_at_once(code: int) -> None:
+    # the quick way has written its files and closed its session: there is nothing to take down, and that takes long
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(leave: Callable[[int], None] = sys.exit) -> None:
+    """Run the command; a user's mistake ends in a message and exit code 2, never in a traceback.
+
+    ``leave`` ends what the quick way has done.
+    """
     try:
-        app()
+        code = quick.run(sys.argv[1:])
+        if code is None:
+            commands()()
+        else:
+            leave(code)
     except PgContractError as error:
         sys.stdout.flush()
         print(f"pgcontract: {error}", file=sys.stderr)  # noqa: T201 - the one place where errors are told

@@ -23,8 +23,13 @@ JSON_FORMAT = 1
 DEFAULT_ROWS = "1000,10000,100000"
 
 app = typer.Typer(
-    cls=lazy_group({"compare": ("pgcontract.cli.compare", "compare", None)}),
-    help="Check and compare what hot queries cost.",
+    cls=lazy_group(
+        {
+            "compare": ("pgcontract.cli.compare", "compare", None),
+            "load": ("pgcontract.cli.load", "load", None),
+        }
+    ),
+    help="Check and compare what hot queries cost, and put load on a system.",
     no_args_is_help=True,
 )
 

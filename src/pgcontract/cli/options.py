@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from pgcontract.errors import UsageError
+from pgcontract.cli.given import chosen as chosen  # noqa: PLC0414 - exported
+from pgcontract.cli.given import write_result as write_result  # noqa: PLC0414 - exported
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 SystemPath = Annotated[
     Path | None,
@@ -35,34 +39,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what is broken.
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every promise, with its verdict.")]
 
 
-def chosen(path: Path | None) -> list[Path]:
-    """The paths to work on: the one given, or the configured ones.
-
-    Raises UsageError when there is neither.
-    """
-    if path is not None:
-        return [path]
-    from pgcontract.system import configured  # noqa: PLC0415 - only where no path was given
-
-    found = configured(Path.cwd())
-    if not found:
-        raise UsageError(
-            "Which schema?",
-            remedy="Give a PATH, or name systems in pyproject.toml: [tool.pgcontract] systems = ['schema/shop'].",
-        )
-    return found
-
-
-def write_result(path: Path, text: str) -> None:
-    """Write a result for programs. Raises UsageError where that is impossible."""
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error
-
-
 def console(*, error: bool = False) -> Console:
     """Where people read. Wide enough for tables when the output is no terminal."""
+    from rich.console import Console  # noqa: PLC0415 - heavy, and not every command prints tables
+
     stream = sys.stderr if error else sys.stdout
     return Console(stderr=error, width=None if stream.isatty() else 120, highlight=False, soft_wrap=not stream.isatty())
 
@@ -78,3 +58,25 @@ def installing() -> Callable[[int, int | None], None]:
             console(error=True).print("Fetching PostgreSQL (about 23 MB, once) …")
 
     return progress
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A progress bar on a terminal; nothing elsewhere."""
+    from rich.progress import (  # noqa: PLC0415 - as the console
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    errors = console(error=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=quiet or not errors.is_terminal,
+    )

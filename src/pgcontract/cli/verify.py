@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pgcontract.cli import options
 from pgcontract.errors import UsageError
@@ -64,7 +63,7 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
 
     console = options.console()
     system = System.load(path)
-    progress = _progress(quiet=quiet)
+    progress = options.progress(quiet=quiet)
     with ephemeral(system, choice) as stage, ExitStack() as stack:
         if system.contract.exists():
             contract = read(system.contract)
@@ -90,16 +89,3 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
     replay = f"{shlex.join(words)} {server}"
     terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=replay)
     return result.kept
-
-
-def _progress(*, quiet: bool) -> Progress:
-    console = options.console(error=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )

@@ -16,7 +16,7 @@ from pgcontract.doctor.searches import filled_tables, spelt_out
 from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.migrations import Status, runner_of
 from pgcontract.migrations.files import load_directory
-from pgcontract.migrations.texts import read_text
+from pgcontract.migrations.reading import read_text
 from pgcontract.system import System
 
 JSON_FORMAT: Final = 1

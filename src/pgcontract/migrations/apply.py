@@ -9,9 +9,12 @@ from typing import Final
 from psycopg.pq import TransactionStatus
 
 from pgcontract.errors import MigrationError, UsageError
-from pgcontract.migrations.files import load_plain, read_text
-from pgcontract.migrations.runner import Event, Runner
-from pgcontract.migrations.session import connect, locked, prepare_session, reset_session, run_whole
+from pgcontract.migrations.files import load_plain
+from pgcontract.migrations.reading import read_text
+from pgcontract.migrations.results import Event
+from pgcontract.migrations.runner import Runner
+from pgcontract.migrations.sending import run_whole
+from pgcontract.migrations.session import Connection, connect, locked, prepare_session, reset_session
 from pgcontract.system import System
 
 ENVIRONMENT_SETTING: Final = "pgcontract.environment"
@@ -55,15 +58,18 @@ def prepare(dsn: str, system: System, *, roles: Mapping[str, str] | None = None)
         connection.close()
 
 
-def runner_of(
+def runner_of(  # noqa: PLR0913 - each may be left out
     dsn: str,
     system: System,
     *,
     settings: Mapping[str, str] | None = None,
     initialise: bool = True,
+    lock_seconds: float = _LOCK_SECONDS,
+    lock_timeout: float | None = None,
+    statement_timeout: float | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Runner:
-    """The runner of a system. Raises UsageError for one that is a single file."""
+    """The runner of a system, as ``Runner`` has it. Raises UsageError for one that is a single file."""
     if system.migrations is None:
         raise UsageError(
             "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
@@ -74,6 +80,9 @@ def runner_of(
         tracking_table=system.tracking_table,
         init=system.init if initialise else (),
         settings=settings,
+        lock_seconds=lock_seconds,
+        lock_timeout=lock_timeout,
+        statement_timeout=statement_timeout,
         on_event=on_event,
     )
 
@@ -99,14 +108,11 @@ def seed(dsn: str, system: System) -> None:
     """
     if system.seed is None:
         raise UsageError("The system has no seed data", where=str(system.root), remedy="write seed.sql")
-    if _means_production(os.environ.get(ENVIRONMENT_VARIABLE)):
-        raise _production(f"{ENVIRONMENT_VARIABLE}={PRODUCTION}")
     text = read_text(system.seed)
+    refuse_production("seed data")
     connection = connect(dsn, {})
     try:
-        marks = connection.execute(_MARKS, {"name": ENVIRONMENT_SETTING}).fetchall()
-        if any(_means_production(mark) for (mark,) in marks):
-            raise _production(f"{ENVIRONMENT_SETTING} = {PRODUCTION}")
+        refuse_production("seed data", connection)
         # two seeds at once would each find that rows are missing, and both insert them
         with locked(connection, system.tracking_table, _LOCK_SECONDS):
             run_whole(connection, text, system.seed)
@@ -119,11 +125,21 @@ def seed(dsn: str, system: System) -> None:
         connection.close()
 
 
+def refuse_production(what: str, connection: Connection | None = None) -> None:
+    """Raise MigrationError where the environment, or this connection's database, is marked as production."""
+    if _means_production(os.environ.get(ENVIRONMENT_VARIABLE)):
+        raise _production(what, f"{ENVIRONMENT_VARIABLE}={PRODUCTION}")
+    if connection is not None:
+        marks = connection.execute(_MARKS, {"name": ENVIRONMENT_SETTING}).fetchall()
+        if any(_means_production(mark) for (mark,) in marks):
+            raise _production(what, f"{ENVIRONMENT_SETTING} = {PRODUCTION}")
+
+
 def _means_production(mark: str | None) -> bool:
     return (mark or "").strip().lower() == PRODUCTION
 
 
-def _production(seen: str) -> MigrationError:
+def _production(what: str, seen: str) -> MigrationError:
     return MigrationError(
-        "No seed data in production", seen=seen, remedy="if this is no production database, change what marks it as one"
+        f"No {what} in production", seen=seen, remedy="if this is no production database, change what marks it as one"
     )

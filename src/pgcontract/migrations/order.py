@@ -3,86 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal, TypeAlias
 
 from pgcontract.errors import MigrationError, UsageError
-from pgcontract.migrations.files import Migration
+from pgcontract.migrations.files import Migration, parsed
+from pgcontract.migrations.reading import Source
+from pgcontract.migrations.results import Override
 from pgcontract.migrations.tracking import Record
-
-Override: TypeAlias = Literal["edited", "missing", "out-of-order"]
 
 
 def pending(
-    migrations: Sequence[Migration], records: Sequence[Record], *, to: int | None, allow: Collection[Override]
+    files: Sequence[Source], records: Sequence[Record], *, to: int | None, allow: Collection[Override]
 ) -> tuple[Migration, ...]:
-    """The migrations to apply, up to number ``to``.
+    """The migrations to apply, up to number ``to``; one that was started and not finished is among them.
 
-    Raises MigrationError for unfinished, edited, missing and out-of-order migrations (each but the first can be
-    allowed), UsageError for a number that no file has.
+    Raises MigrationError for edited, missing and out-of-order migrations (each can be allowed), for half undone ones
+    and files that ``parsed`` refuses; UsageError for a number that no file has.
     """
-    if to is not None and to not in {migration.number for migration in migrations}:
+    if to is not None and to not in {source.number for source in files}:
         raise UsageError("There is no migration of that number", seen=str(to), remedy="see `pgcontract migrate status`")
-    files = {migration.name: migration for migration in migrations}
+    by_name = {source.name: source for source in files}
     for record in records:
-        check_record(record, files.get(record.name), allow)
-    applied = {record.name for record in records}
+        check_record(record, by_name.get(record.name), allow)
+    applied = {record.name for record in records if record.state != "started"}
     latest = max((record.number for record in records), default=-1)
-    waiting = tuple(m for m in migrations if m.name not in applied and (to is None or m.number <= to))
-    late = [migration for migration in waiting if migration.number < latest]
+    waiting = tuple(s for s in files if s.name not in applied and (to is None or s.number <= to))
+    started = {record.name for record in records} - applied
+    late = [source for source in waiting if source.number < latest and source.name not in started]
     if late and "out-of-order" not in allow:
         raise MigrationError(
             "A migration is older than one that has been applied",
             where=str(late[0].path),
             seen=f"number {latest} has been applied",
-            remedy="give it a new number after that one, or allow out-of-order",
+            remedy="give it a new number after that one, or apply it all the same with --allow-out-of-order",
         )
-    return waiting
+    return tuple(parsed(source) for source in waiting)
 
 
-def check_record(record: Record, migration: Migration | None, allow: Collection[Override]) -> None:
+def check_record(record: Record, source: Source | None, allow: Collection[Override]) -> None:
     """Whether an applied migration's file is there and is what was applied. Raises MigrationError."""
+    if record.state == "undoing":
+        raise MigrationError(
+            "A migration was being undone, and is half there",
+            seen=record.name,
+            remedy="go on with `pgcontract migrate down`",
+        )
+    if source is None:
+        if "missing" not in allow or record.state == "started":
+            raise MigrationError(
+                "The file of an applied migration is missing",
+                seen=record.name,
+                remedy="bring the file back, or go on without it with --allow-missing",
+            )
+    elif record.checksum != source.checksum:
+        if record.state == "started":
+            raise MigrationError(
+                "A migration was edited after it had been started and had not finished",
+                where=str(source.path),
+                seen=f"statement {record.statement} was to be next",
+                remedy=f"take the edit back, or begin anew with `pgcontract migrate repair --clear {record.number}`",
+            )
+        if "edited" not in allow:
+            raise MigrationError(
+                "A migration was edited after it had been applied",
+                where=str(source.path),
+                seen=f"SHA-256 {source.checksum[:12]}…; applied was {record.checksum[:12]}…",
+                remedy="take the edit back and write a new migration; go on once with --allow-edited, or for good with "
+                f"`pgcontract migrate repair --accept {record.number}`",
+            )
+
+
+def to_undo(
+    files: Sequence[Source],
+    records: Sequence[Record],
+    *,
+    steps: int | None,
+    to: int | None,
+    allow: Collection[Override],
+) -> tuple[Migration, ...]:
+    """The last ``steps`` applied migrations, latest first (fewer where fewer are), or all later than number ``to``.
+
+    Raises UsageError for fewer than one step, MigrationError where one of them cannot be undone.
+    """
+    if to is not None:
+        if to != 0 and to not in {record.number for record in records}:
+            raise UsageError(
+                "No migration of that number has been applied", seen=str(to), remedy="see `pgcontract migrate status`"
+            )
+        latest_first = [record for record in reversed(records) if record.number > to]
+    else:
+        steps = 1 if steps is None else steps
+        if steps < 1:
+            raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
+        latest_first = list(reversed(records))[:steps]
+    by_name = {source.name: source for source in files}
+    return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
+
+
+def _undoable(record: Record, source: Source | None, allow: Collection[Override]) -> Migration:
     if record.state == "started":
         raise MigrationError(
             "A migration was started and never finished",
             seen=record.name,
-            remedy="see what it has left in the database, and put that right before migrating on",
+            remedy="finish it with `pgcontract migrate up`, or clear it with "
+            f"`pgcontract migrate repair --clear {record.number}`",
         )
-    if migration is None:
-        if "missing" not in allow:
-            raise MigrationError(
-                "The file of an applied migration is missing",
-                seen=record.name,
-                remedy="bring the file back, or allow missing ones",
-            )
-    elif record.checksum != migration.checksum and "edited" not in allow:
+    if source is None:
+        raise MigrationError(
+            "The file of an applied migration is missing",
+            seen=record.name,
+            remedy="bring the file back: what cannot be read cannot be undone",
+        )
+    if record.checksum != source.checksum and "edited" not in allow:
         raise MigrationError(
             "A migration was edited after it had been applied",
-            where=str(migration.path),
-            seen=f"SHA-256 {migration.checksum[:12]}…; applied was {record.checksum[:12]}…",
-            remedy="take the edit back and write a new migration, or allow edited ones",
+            where=str(source.path),
+            seen=f"SHA-256 {source.checksum[:12]}…; applied was {record.checksum[:12]}…",
+            remedy="take the edit back, or undo it as it is now with --allow-edited",
         )
-
-
-def to_undo(
-    migrations: Sequence[Migration], records: Sequence[Record], *, steps: int, allow: Collection[Override]
-) -> tuple[Migration, ...]:
-    """The last ``steps`` applied migrations, latest first; fewer where fewer have been applied.
-
-    Raises UsageError for fewer than one step, MigrationError where one of them cannot be undone.
-    """
-    if steps < 1:
-        raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
-    files = {migration.name: migration for migration in migrations}
-    undone = []
-    for record in list(reversed(records))[:steps]:
-        migration = files.get(record.name)
-        check_record(record, migration, set(allow) - {"missing"})
-        assert migration is not None
-        if migration.down is None:
-            raise MigrationError(
-                "A migration has nothing in its rollback section",
-                where=f"{migration.path}:{migration.down_line}",
-                remedy="write the statements that undo it, or a comment that says why there is nothing to undo",
-            )
-        undone.append(migration)
-    return tuple(undone)
+    migration = parsed(source)
+    if migration.down is None:
+        raise MigrationError(
+            "A migration has nothing in its rollback section",
+            where=f"{migration.path}:{migration.down_line}",
+            remedy="write the statements that undo it, or a comment that says why there is nothing to undo",
+        )
+    return migration

@@ -1,4 +1,4 @@
-"""The runner: `up`, `down` and `status` of one folder of migrations on one database.
+"""The runner: `up`, `down` and `status` of one folder of migrations on one database, and what mends its records.
 
 Two runners at once wait for each other; each migration is a transaction of its own, together with its record, so
 that it is there whole or not at all, whatever ends the runner.
@@ -9,88 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from pgcontract.errors import MigrationError
-from pgcontract.migrations.files import Migration, load_directory, read_text
-from pgcontract.migrations.order import Override, pending, to_undo
-from pgcontract.migrations.session import (
-    Connection,
-    MigrationFailed,
-    at_commit,
-    broken,
-    connect,
-    locked,
-    logger,
-    lost,
-    prepare_session,
-    reset_session,
-    run_whole,
-)
-from pgcontract.migrations.tracking import TrackingTable, refused
-from pgcontract.model import DEFAULT_NAMESPACE, Name
+from pgcontract.migrations.files import Migration
+from pgcontract.migrations.order import pending, to_undo
+from pgcontract.migrations.reading import Source, read_text, sources
+from pgcontract.migrations.results import Event, EventKind, Override, Result, Status
+from pgcontract.migrations.sending import Lookout, at_commit, run_whole
+from pgcontract.migrations.session import Connection, broken, locked, logger, lost, reset_session
+from pgcontract.migrations.state import records_of, session, status_of
+from pgcontract.migrations.tracking import Record, TrackingTable
+from pgcontract.names import DEFAULT_NAMESPACE, Name
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What a runner has just done. ``seconds`` is 0 for a start; ``name`` is the migration's or the init file's."""
-
-    kind: Literal["initialised", "applying", "applied", "undoing", "undone"]
-    name: str
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What `up` has applied or `down` undone, in that order, with the seconds that each took; and the totals after."""
-
-    done: tuple[tuple[str, float], ...]
-    total: int
-    executed: int
-
-    @property
-    def pending(self) -> int:
-        """How many files are still to be applied."""
-        return self.total - self.executed
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One migration as `status` shows it. What belongs to its record is None where it has not been applied."""
-
-    name: str
-    state: Literal["applied", "baseline", "started", "pending", "edited", "missing"]
-    applied_at: datetime | None = None
-    applied_by: str | None = None
-    duration: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """All migrations, by number: those of the files, and those that were applied and have no file any more."""
-
-    entries: tuple[Entry, ...]
-
-    @property
-    def total(self) -> int:
-        """How many migrations there are, in files or applied."""
-        return len(self.entries)
-
-    @property
-    def executed(self) -> int:
-        """How many of them have been applied."""
-        return self.total - self.pending
-
-    @property
-    def pending(self) -> int:
-        """How many of them have not."""
-        return sum(entry.state == "pending" for entry in self.entries)
+if TYPE_CHECKING:
+    from pgcontract.migrations.mending import Adopted, Cleared
 
 
 class Runner:
@@ -98,10 +35,11 @@ class Runner:
 
     ``init``: files that run once a database, before the first migration, each in a transaction of its own; they must
     be harmless when run again. ``settings``: server settings of the session. ``lock_seconds``: how long to wait for
-    another runner. ``on_event`` is called after each step.
+    another runner. ``lock_timeout`` and ``statement_timeout``: the session's, in seconds; None leaves the server's.
+    ``on_event`` is called after each step.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each may be left out
         self,
         dsn: str,
         directory: Path,
@@ -110,6 +48,8 @@ class Runner:
         init: Sequence[Path] = (),
         settings: Mapping[str, str] | None = None,
         lock_seconds: float = 60.0,
+        lock_timeout: float | None = None,
+        statement_timeout: float | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self._dsn = dsn
@@ -117,7 +57,11 @@ class Runner:
         self._table = tracking_table if isinstance(tracking_table, Name) else _name(tracking_table)
         self._init = tuple(init)
         self._settings = dict(settings or {})
+        for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
+            if seconds is not None:
+                self._settings[name] = f"{round(seconds * 1000)}ms"
         self._lock_seconds = lock_seconds
+        self._patience = 2.0 if lock_timeout is None else max(lock_timeout / 4, 0.01)
         self._on_event = on_event or (lambda _: None)
 
     def up(self, to: int | None = None, *, allow: Collection[Override] = ()) -> Result:
@@ -126,64 +70,90 @@ class Runner:
         Raises MigrationError (a file or the tracking table is not as it must be; MigrationFailed: a statement
         failed), UsageError, ServerError. What was applied before the failure stays.
         """
-        migrations = load_directory(self._directory)
-        with self._session() as connection, locked(connection, self._table, self._lock_seconds):
+        files = sources(self._directory)
+        with self._locked() as (connection, lookout):
             table = TrackingTable(connection, self._table)
             # only now: another runner may have applied everything while this one waited
             records = table.records()
-            waiting = pending(migrations, records or (), to=to, allow=allow)
+            waiting = pending(files, records or (), to=to, allow=allow)
             if records is None:
                 self._initialise(connection)
                 table.create()
             spared = table.grantees()
-            done = tuple((m.name, self._apply(connection, table, m, spared)) for m in waiting)
-            applied = {record.name for record in records or ()} | {name for name, _ in done}
-        return Result(done, len(migrations), sum(migration.name in applied for migration in migrations))
+            known = {record.name: record for record in records or ()}
+            done = tuple(
+                (m.name, self._apply(connection, table, m, spared, lookout, known.get(m.name))) for m in waiting
+            )
+            applied = set(known) | {name for name, _ in done}
+        return _result(files, applied, done)
 
-    def down(self, steps: int = 1, *, allow: Collection[Override] = ()) -> Result:
-        """Undo the last ``steps`` applied migrations, the latest first. Raises as ``up`` does.
+    def plan(self, to: int | None = None, *, allow: Collection[Override] = ()) -> tuple[Migration, ...]:
+        """What ``up`` would apply now, with all of its checks; only reads, and waits for nobody."""
+        files = sources(self._directory)
+        records = records_of(self._dsn, self._directory, self._table, self._settings)
+        return pending(files, records, to=to, allow=allow)
 
-        Nothing is touched where one of them has no file, an edited one, or nothing in its rollback section.
+    def down(self, steps: int | None = None, *, to: int | None = None, allow: Collection[Override] = ()) -> Result:
+        """Undo the last ``steps`` applied migrations (one), or all after number ``to``. Raises as ``up`` does.
+
+        The latest comes first. Nothing is touched where one of them has no file, an edited one, or nothing in its
+        rollback section.
         """
-        migrations = load_directory(self._directory)
-        with self._session() as connection, locked(connection, self._table, self._lock_seconds):
+        files = sources(self._directory)
+        with self._locked() as (connection, lookout):
             table = TrackingTable(connection, self._table)
             records = table.records() or ()
-            undone = to_undo(migrations, records, steps=steps, allow=allow)
-            done = tuple((m.name, self._undo(connection, table, m)) for m in undone)
-            applied = {record.name for record in records} - {name for name, _ in done}
-        return Result(done, len(migrations), sum(migration.name in applied for migration in migrations))
+            undone = to_undo(files, records, steps=steps, to=to, allow=allow)
+            known = {record.name: record for record in records}
+            done = tuple((m.name, self._undo(connection, table, m, lookout, known[m.name])) for m in undone)
+        return _result(files, set(known) - {name for name, _ in done}, done)
 
     def status(self) -> Status:
         """What has been applied and what has not; only reads, and waits for nobody."""
-        migrations = load_directory(self._directory)
-        with self._session() as connection, connection.transaction():
-            connection.execute("SET TRANSACTION READ ONLY")
-            records = TrackingTable(connection, self._table).records() or ()
-        files = {migration.name: migration for migration in migrations}
-        entries = {migration.name: (migration.number, Entry(migration.name, "pending")) for migration in migrations}
-        for record in records:
-            state = record.state
-            if record.name not in files:
-                state = "missing"
-            elif state != "started" and files[record.name].checksum != record.checksum:
-                state = "edited"
-            entry = Entry(record.name, _state(state), record.applied_at, record.applied_by, record.duration)
-            entries[record.name] = (record.number, entry)
-        return Status(tuple(entry for _, entry in sorted(entries.values(), key=lambda e: (e[0], e[1].name))))
+        return status_of(self._dsn, self._directory, self._table, self._settings)
+
+    def baseline(self, to: int | None = None) -> Adopted:
+        """Record what is there already, without running it: all files up to number ``to``, or all of them.
+
+        Where another tool's tracking table stands, and no number is given, what it has applied is recorded; that table
+        is kept, under another name where its own is needed. Raises MigrationError where this runner has records.
+        """
+        from pgcontract.migrations import mending  # noqa: PLC0415 - seldom needed
+
+        files = sources(self._directory)
+        with self._locked() as (connection, _), connection.transaction():
+            return mending.baseline(connection, TrackingTable(connection, self._table), files, to)
+
+    def accept(self, numbers: Collection[int]) -> tuple[str, ...]:
+        """Take edited files for what was applied, as they are now; gives their names. Raises UsageError."""
+        from pgcontract.migrations import mending  # noqa: PLC0415 - seldom needed
+
+        files = sources(self._directory)
+        with self._locked() as (connection, _), connection.transaction():
+            return mending.accept(TrackingTable(connection, self._table), files, numbers)
+
+    def clear(self, number: int) -> Cleared:
+        """Forget a migration outside a transaction that has not finished; its INVALID indexes are dropped first.
+
+        Raises UsageError where that one is none. What it has finished stays in the database, and is told.
+        """
+        from pgcontract.migrations import mending  # noqa: PLC0415 - seldom needed
+
+        files = sources(self._directory)
+        with self._locked() as (connection, _):
+            return mending.clear(connection, TrackingTable(connection, self._table), files, number)
 
     @contextmanager
-    def _session(self) -> Iterator[Connection]:
-        connection = connect(self._dsn, self._settings)
-        try:
-            prepare_session(connection)
-            yield connection
-        except psycopg.Error as error:
-            if broken(connection) or error.sqlstate is None:
-                raise lost(self._directory, error) from error
-            raise refused(error, self._table) from error
-        finally:
-            connection.close()
+    def _locked(self) -> Iterator[tuple[Connection, Lookout]]:
+        with (
+            session(self._dsn, self._directory, self._table, self._settings) as connection,
+            locked(connection, self._table, self._lock_seconds),
+        ):
+            lookout = Lookout(self._dsn, connection.info.backend_pid, self._patience)
+            try:
+                yield connection, lookout
+            finally:
+                lookout.close()
 
     def _initialise(self, connection: Connection) -> None:
         for path in self._init:
@@ -193,33 +163,74 @@ class Runner:
             self._tell("initialised", path.name, time.perf_counter() - started)
 
     def _apply(
-        self, connection: Connection, table: TrackingTable, migration: Migration, spared: frozenset[str | None]
+        self,
+        connection: Connection,
+        table: TrackingTable,
+        migration: Migration,
+        spared: frozenset[str | None],
+        lookout: Lookout,
+        record: Record | None,
     ) -> float:
-        self._tell("applying", migration.name)
-        started = time.perf_counter()
-        with _transaction(connection, migration.path):
-            run_whole(connection, migration.up, migration.path)
-            _back_to_ourselves(connection, migration.path)
-            table.add(migration, time.perf_counter() - started)
-            # default privileges, or a GRANT on all tables, may have let others in
-            table.revoke_from_others(spared=spared)
+        started = self._begin("applying", migration, lookout)
+        if migration.transactional:
+            if record is not None:
+                raise MigrationError(
+                    "A migration was started and never finished, though it runs in a transaction",
+                    where=str(migration.path),
+                    seen=f"its record in {self._table}",
+                    remedy="let nothing but this command write that table; begin anew with `pgcontract migrate repair "
+                    f"--clear {migration.number}`",
+                )
+            with _transaction(connection, migration.path):
+                run_whole(connection, migration.up, migration.path, lookout=lookout)
+                _still_in_its_transaction(connection, migration.path)
+                table.add(migration, time.perf_counter() - started, spared=spared)
+        else:
+            from pgcontract.migrations.steps import run_steps  # noqa: PLC0415 - seldom needed, and it loads the parser
+
+            if record is None:
+                table.start(migration)
+            run_steps(connection, table, migration, "started", record.statement if record else 1, lookout)
+            reset_session(connection)
+            with connection.transaction():
+                table.proceed(migration.name, "applied", 1, time.perf_counter() - started)
+                table.revoke_from_others(spared=spared)
         reset_session(connection)
         return self._tell("applied", migration.name, time.perf_counter() - started)
 
-    def _undo(self, connection: Connection, table: TrackingTable, migration: Migration) -> float:
+    def _undo(
+        self, connection: Connection, table: TrackingTable, migration: Migration, lookout: Lookout, record: Record
+    ) -> float:
         assert migration.down is not None
-        self._tell("undoing", migration.name)
-        started = time.perf_counter()
-        with _transaction(connection, migration.path):
-            run_whole(connection, migration.down, migration.path, first_line=migration.down_line)
-            _back_to_ourselves(connection, migration.path)
-            table.remove(migration.name)
+        started = self._begin("undoing", migration, lookout)
+        if migration.transactional:
+            with _transaction(connection, migration.path):
+                run_whole(connection, migration.down, migration.path, first_line=migration.down_line, lookout=lookout)
+                _still_in_its_transaction(connection, migration.path)
+                table.remove(migration.name)
+        else:
+            from pgcontract.migrations.steps import run_steps  # noqa: PLC0415 - as above
+
+            begin = record.statement if record.state == "undoing" else 1
+            if record.state != "undoing":
+                table.proceed(migration.name, "undoing", 1)
+            run_steps(connection, table, migration, "undoing", begin, lookout)
+            reset_session(connection)
+            with connection.transaction():
+                table.remove(migration.name)
         reset_session(connection)
         return self._tell("undone", migration.name, time.perf_counter() - started)
 
-    def _tell(
-        self, kind: Literal["initialised", "applying", "applied", "undoing", "undone"], name: str, seconds: float = 0.0
-    ) -> float:
+    def _begin(self, kind: EventKind, migration: Migration, lookout: Lookout) -> float:
+        self._tell(kind, migration.name)
+        lookout.tell = lambda holders: self._wait(migration.name, holders)
+        return time.perf_counter()
+
+    def _wait(self, name: str, holders: str) -> None:
+        logger.warning("%s waits for a lock", name)
+        self._on_event(Event("waiting", name, detail=holders))
+
+    def _tell(self, kind: EventKind, name: str, seconds: float = 0.0) -> float:
         logger.info("%s %s (%.3f s)", kind, name, seconds)
         self._on_event(Event(kind, name, seconds))
         return seconds
@@ -244,29 +255,17 @@ def _transaction(connection: Connection, path: Path) -> Iterator[None]:
         raise at_commit(path, error) from error
 
 
-def _back_to_ourselves(connection: Connection, path: Path) -> None:
-    """Whoever the file has become, and wherever it has set its path: the record is written by who migrates."""
+def _still_in_its_transaction(connection: Connection, path: Path) -> None:
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise MigrationError(
             "A migration has ended its own transaction", where=str(path), remedy="take out what begins or ends one"
         )
-    connection.execute("RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog")
+
+
+def _result(files: Sequence[Source], applied: Collection[str], done: tuple[tuple[str, float], ...]) -> Result:
+    return Result(done, len(files), sum(source.name in applied for source in files))
 
 
 def _name(text: str) -> Name:
     namespace, _, name = text.rpartition(".")
     return Name(namespace or DEFAULT_NAMESPACE, name)
-
-
-def _state(state: str) -> Literal["applied", "baseline", "started", "edited", "missing"]:
-    known: tuple[Literal["applied", "baseline", "started", "edited", "missing"], ...] = (
-        "applied",
-        "baseline",
-        "started",
-        "edited",
-        "missing",
-    )
-    return next(name for name in known if name == state)
-
-
-__all__ = ["Entry", "Event", "MigrationFailed", "Result", "Runner", "Status"]

@@ -1,4 +1,4 @@
-"""The one session that migrates: direct, autocommitting, holding the lock; and how a file's text is sent over it."""
+"""The one session that migrates: direct, autocommitting, holding the lock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg import conninfo, generators
-from psycopg.errors import Diagnostic, error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg import conninfo
+from psycopg.pq import TransactionStatus
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
-from pgcontract.model import Name
-from pgcontract.sql import SqlError, line_of, split
+from pgcontract.names import Name
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -28,30 +26,7 @@ _POLL_SECONDS: Final = 0.05
 _POLL_SECONDS_AT_MOST: Final = 0.5
 # a server that looks for its client only now and then keeps a killed runner's locks for as long as its statement runs
 _WATCH_CLIENT: Final = "SET client_connection_check_interval = '250ms'"
-_STATEMENT_FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE})
-_SHUTTING_DOWN: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
-_COPYING: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
-
-
-class MigrationFailed(MigrationError):
-    """A statement of a file failed on the server. ``ordinal`` counts statements from 1, ``line`` those of the file.
-
-    Both are 0 where the error belongs to none of them: one that came at COMMIT, from what had been deferred.
-    """
-
-    def __init__(self, path: Path, ordinal: int, line: int, statement: str, sqlstate: str, message: str) -> None:
-        super().__init__(
-            f"The file failed: {message} (SQLSTATE {sqlstate})",
-            where=f"{path}:{line} (statement {ordinal})" if ordinal else f"{path} (at COMMIT)",
-            seen=statement or None,
-            remedy="correct the file and run again; nothing of it is left in the database",
-        )
-        self.path = path
-        self.ordinal = ordinal
-        self.line = line
-        self.statement = statement
-        self.sqlstate = sqlstate
-        self.message = message
+_RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL"
 
 
 def connect(dsn: str, settings: Mapping[str, str]) -> Connection:
@@ -92,8 +67,10 @@ def prepare_session(connection: Connection) -> None:
 
 def reset_session(connection: Connection) -> None:
     """Take back what a file has SET, so that migrations do not depend on those that ran before in this session."""
-    connection.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")
-    prepare_session(connection)
+    try:
+        connection.execute(f"{_RESET}; {_WATCH_CLIENT}")
+    except psycopg.errors.InvalidParameterValue:
+        connection.execute(_RESET)
 
 
 @contextmanager
@@ -124,30 +101,6 @@ def locked(connection: Connection, table: Name, timeout: float) -> Iterator[None
             _unlock(connection, key)
 
 
-def run_whole(connection: Connection, sql: str, path: Path, *, first_line: int = 1) -> None:
-    """Send a text whole, unsplit and without parameters, as its author wrote it.
-
-    Raises MigrationFailed with the statement that failed, ServerError where the server went away.
-    """
-    connection.pgconn.send_query(sql.encode())
-    try:
-        results = connection.wait(generators.execute(connection.pgconn))
-    except psycopg.OperationalError as error:
-        raise lost(path, error) from error
-    if not results:
-        return
-    last = results[-1]
-    if last.status in _COPYING:
-        # nothing is left to read from: the session cannot be used any more
-        connection.close()
-        raise MigrationError("COPY has no data to read here", where=str(path), remedy="use INSERT")
-    if last.status in _STATEMENT_FAILED:
-        failure = error_from_result(last)
-        if broken(connection) or failure.sqlstate in _SHUTTING_DOWN:
-            raise lost(path, failure) from failure
-        raise _failure(path, sql, first_line, len(results), failure.diag) from failure
-
-
 def broken(connection: Connection) -> bool:
     """Whether the session is of no use any more: its transaction is gone, and so are its locks."""
     return connection.closed or connection.info.transaction_status == TransactionStatus.UNKNOWN
@@ -159,31 +112,8 @@ def lost(path: Path, error: Exception) -> ServerError:
         "The connection was lost while a migration ran",
         where=str(path),
         seen=str(error).strip().splitlines()[0] if str(error).strip() else None,
-        remedy="run again: a migration is there whole or not at all",
+        remedy="run again: a migration is there whole or not at all, or goes on at the statement that was running",
     )
-
-
-def at_commit(path: Path, error: psycopg.Error) -> MigrationFailed:
-    """The error for what failed only at COMMIT."""
-    return MigrationFailed(path, 0, 0, "", error.sqlstate or "XX000", error.diag.message_primary or "unknown error")
-
-
-def _failure(path: Path, sql: str, first_line: int, ordinal: int, diag: Diagnostic) -> MigrationFailed:
-    line, text = 0, ""
-    try:
-        statements = split(sql)
-    except SqlError:
-        # a server newer than the parser took what the parser does not know
-        statements = ()
-    if ordinal <= len(statements):
-        line, text = statements[ordinal - 1].line, statements[ordinal - 1].text.splitlines()[0][:120]
-    if diag.statement_position:
-        # counted in characters of everything that was sent
-        line = line_of(sql, int(diag.statement_position) - 1)
-    message = diag.message_primary or "unknown error"
-    if diag.message_hint:
-        message += f" ({diag.message_hint})"
-    return MigrationFailed(path, ordinal, (line or 1) + first_line - 1, text, diag.sqlstate or "XX000", message)
 
 
 def _lock_key(table: Name) -> int:

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from pgcontract.errors import MigrationError
-from pgcontract.migrations.files import Migration
 from pgcontract.migrations.session import Connection
-from pgcontract.model import Name
+from pgcontract.names import Name
 
-COLUMNS: Final = ("id", "name", "checksum", "state", "applied_at", "applied_by", "duration")
+if TYPE_CHECKING:
+    from pgcontract.migrations.files import Migration
+    from pgcontract.migrations.reading import Source
 
-# what other tools' tables look like, by the columns that give them away
-_OTHERS: Final = (
-    ("node-pg-migrate", frozenset({"id", "name", "run_on"})),
-    ("dbmate", frozenset({"version"})),
-    ("a runner that records (id, name, file, executed_at)", frozenset({"id", "name", "file", "executed_at"})),
-)
+COLUMNS: Final = ("id", "name", "checksum", "state", "statement", "applied_at", "applied_by", "duration")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One applied migration. ``id`` counts in the order of application; ``state`` is applied, baseline or started.
+# in a transaction: who migrates, whoever a file has become, and names that no file's path hides
+OURSELVES: Final = sql.SQL("RESET SESSION AUTHORIZATION; RESET ROLE; SET LOCAL search_path = pg_catalog")
 
-    Only a migration that runs outside a transaction is ever ``started``: it has not finished, and may have failed.
+
+class Record(NamedTuple):
+    """One applied migration. ``id`` counts in the order of application.
+
+    ``state`` is applied, baseline, started or undoing. Only a migration that runs outside a transaction is ever one of
+    the last two: it has not finished, and may have failed. Then all statements before number ``statement`` have.
     """
 
     id: int
     name: str
     checksum: str
     state: str
+    statement: int
     applied_at: datetime
     applied_by: str
     duration: timedelta | None
@@ -63,11 +64,13 @@ class TrackingTable:
 
         Raises MigrationError where something else bears its name.
         """
-        columns = self._columns()
+        columns = columns_of(self.connection, self.name)
         if columns is None:
             return None
         if not set(COLUMNS) <= columns:
-            raise self._foreign(columns)
+            from pgcontract.migrations.foreign import foreign  # noqa: PLC0415 - seldom needed, and it needs this module
+
+            raise foreign(self.name, columns)
         query = sql.SQL("SELECT {} FROM {} ORDER BY id ASC").format(
             sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), self.identifier
         )
@@ -83,7 +86,9 @@ class TrackingTable:
                       id INTEGER PRIMARY KEY,
                       name TEXT NOT NULL UNIQUE,
                       checksum TEXT NOT NULL,
-                      state TEXT NOT NULL DEFAULT 'applied' CHECK (state IN ('applied', 'baseline', 'started')),
+                      state TEXT NOT NULL DEFAULT 'applied'
+                        CHECK (state IN ('applied', 'baseline', 'started', 'undoing')),
+                      statement INTEGER NOT NULL DEFAULT 1,
                       applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
                       applied_by TEXT NOT NULL DEFAULT session_user,
                       duration INTERVAL
@@ -93,82 +98,129 @@ class TrackingTable:
             )
             self.revoke_from_others()
 
-    def add(self, migration: Migration, seconds: float) -> None:
-        """Record a migration, in the transaction that applies it."""
+    def add(self, migration: Migration, seconds: float, *, spared: frozenset[str | None]) -> None:
+        """Record a migration, in the transaction that applies it, as who migrates, and keep the table out of reach.
+
+        Whoever the file has become, wherever it has set its path, and whom it has granted everything. In one round
+        trip, where there are as many as migrations.
+        """
+        cursor = self.connection.execute(
+            sql.SQL(
+                "{ourselves}; INSERT INTO {table} (id, name, checksum, duration)"
+                " SELECT COALESCE(MAX(id), 0) + 1, {name}, {checksum}, make_interval(secs => {seconds}) FROM {table};"
+                " {grantees}"
+            ).format(
+                ourselves=OURSELVES,
+                table=self.identifier,
+                name=migration.name,
+                checksum=migration.checksum,
+                seconds=seconds,
+                grantees=self._grantees(),
+            )
+        )
+        while cursor.nextset():
+            pass
+        # default privileges, or a GRANT on all tables, may have let others in
+        self._revoke_from(frozenset(role for (role,) in cursor) - spared)
+
+    def start(self, migration: Migration) -> None:
+        """Record that a migration outside a transaction begins."""
         self.connection.execute(
             sql.SQL(
-                "INSERT INTO {table} (id, name, checksum, duration)"
-                " SELECT COALESCE(MAX(id), 0) + 1, %s, %s, make_interval(secs => %s) FROM {table}"
+                "INSERT INTO {table} (id, name, checksum, state)"
+                " SELECT COALESCE(MAX(id), 0) + 1, %s, %s, 'started' FROM {table}"
             ).format(table=self.identifier),
-            (migration.name, migration.checksum, seconds),
+            (migration.name, migration.checksum),
         )
+
+    def adopt(self, source: Source, applied_at: datetime | None) -> None:
+        """Record a migration that was applied without this runner."""
+        self.connection.execute(
+            sql.SQL(
+                "INSERT INTO {table} (id, name, checksum, state, applied_at)"
+                " SELECT COALESCE(MAX(id), 0) + 1, %s, %s, 'baseline', COALESCE(%s, clock_timestamp()) FROM {table}"
+            ).format(table=self.identifier),
+            (source.name, source.checksum, applied_at),
+        )
+
+    def proceed(self, name: str, state: str, statement: int, seconds: float | None = None) -> None:
+        """Note how far a migration outside a transaction has come: all statements before that one have finished."""
+        self._one(
+            sql.SQL(
+                "UPDATE {} SET state = %s, statement = %s, duration = COALESCE(make_interval(secs => %s), duration),"
+                " applied_at = clock_timestamp(), applied_by = session_user WHERE name = %s"
+            ).format(self.identifier),
+            (state, statement, seconds, name),
+        )
+
+    def accept(self, name: str, checksum: str) -> None:
+        """Take the file as it is now for what was applied."""
+        self._one(sql.SQL("UPDATE {} SET checksum = %s WHERE name = %s").format(self.identifier), (checksum, name))
 
     def remove(self, name: str) -> None:
         """Forget a migration, in the transaction that undoes it. Raises MigrationError where it is not recorded."""
-        found = self.connection.execute(sql.SQL("DELETE FROM {} WHERE name = %s").format(self.identifier), (name,))
-        if found.rowcount != 1:
+        self.connection.execute(OURSELVES)
+        self._one(sql.SQL("DELETE FROM {} WHERE name = %s").format(self.identifier), (name,))
+
+    def _one(self, statement: sql.Composed, parameters: tuple[object, ...]) -> None:
+        if self.connection.execute(statement, parameters).rowcount != 1:
             raise MigrationError(
-                "A migration's record was gone before it was undone",
+                "A migration's record was gone before it was undone or finished",
                 where=str(self.name),
-                seen=name,
+                seen=str(parameters[-1]),
                 remedy="let nothing but this command write the table",
             )
 
     def grantees(self) -> frozenset[str | None]:
         """Who else has been granted anything on the table; None stands for PUBLIC."""
-        return frozenset(
-            role
-            for (role,) in self.connection.execute(
-                """
-                SELECT DISTINCT r.rolname
-                FROM pg_catalog.pg_class AS c
-                JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-                CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS granted
-                LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = granted.grantee
-                WHERE n.nspname = %s AND c.relname = %s AND granted.grantee <> c.relowner
-                """,
-                (self.name.namespace, self.name.name),
-            )
-        )
+        return frozenset(role for (role,) in self.connection.execute(self._grantees()))
+
+    def _grantees(self) -> sql.Composed:
+        return sql.SQL(
+            """
+            SELECT DISTINCT r.rolname
+            FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS granted
+            LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = granted.grantee
+            WHERE n.nspname = {} AND c.relname = {} AND granted.grantee <> c.relowner
+            """
+        ).format(self.name.namespace, self.name.name)
 
     def revoke_from_others(self, *, spared: frozenset[str | None] = frozenset()) -> None:
         """Revoke what default privileges or a GRANT on all tables gave; ``spared`` keep what they have."""
-        for role in self.grantees() - spared:
+        self._revoke_from(self.grantees() - spared)
+
+    def _revoke_from(self, roles: frozenset[str | None]) -> None:
+        for role in roles:
             self.connection.execute(
                 sql.SQL("REVOKE ALL ON TABLE {} FROM {} CASCADE").format(
                     self.identifier, sql.SQL("PUBLIC") if role is None else sql.Identifier(role)
                 )
             )
 
-    def _columns(self) -> frozenset[str] | None:
-        rows = self.connection.execute(
-            """
-            SELECT c.relkind::TEXT, a.attname
-            FROM pg_catalog.pg_class AS c
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            WHERE n.nspname = %s AND c.relname = %s
-            """,
-            (self.name.namespace, self.name.name),
-        ).fetchall()
-        if not rows:
-            return None
-        if rows[0][0] != "r":
-            raise MigrationError(
-                "What bears the tracking table's name is no table",
-                where=str(self.name),
-                remedy="set another tracking_table in system.toml",
-            )
-        return frozenset(column for _, column in rows)
 
-    def _foreign(self, columns: frozenset[str]) -> MigrationError:
-        tool = next((name for name, marks in _OTHERS if marks <= columns), "something else")
-        return MigrationError(
-            f"The tracking table was made by {tool}; it is left as it is",
-            where=str(self.name),
-            seen=f"columns {', '.join(sorted(columns))}",
-            remedy="set another tracking_table in system.toml, or rename that table once its migrations are settled",
+def columns_of(connection: Connection, name: Name) -> frozenset[str] | None:
+    """The columns of a table, or None where nothing bears the name. Raises MigrationError where that is no table."""
+    rows = connection.execute(
+        """
+        SELECT c.relkind::TEXT, a.attname
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE n.nspname = %s AND c.relname = %s
+        """,
+        (name.namespace, name.name),
+    ).fetchall()
+    if not rows:
+        return None
+    if rows[0][0] != "r":
+        raise MigrationError(
+            "What bears the tracking table's name is no table",
+            where=str(name),
+            remedy="set another tracking_table in system.toml",
         )
+    return frozenset(column for _, column in rows)
 
 
 def refused(error: psycopg.Error, table: Name) -> MigrationError:

@@ -11,9 +11,9 @@ from pgcontract.ephemeral import ServerChoice, open_server
 from pgcontract.errors import MigrationError, UsageError
 from pgcontract.migrations import MigrationFailed
 from pgcontract.migrations.files import Migration, load_directory
+from pgcontract.migrations.reading import read_text
 from pgcontract.migrations.sending import run_whole
 from pgcontract.migrations.session import reset_session
-from pgcontract.migrations.texts import read_text
 from pgcontract.rehearse.filling import OnRows, on_rows
 from pgcontract.rehearse.locks import strongest
 from pgcontract.rehearse.results import Failure, Rehearsal, Step

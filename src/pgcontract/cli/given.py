@@ -1,0 +1,67 @@
+"""What was given on the command line, for commands that must start fast: without the library that reads options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgcontract.system import System
+
+
+def chosen(path: Path | None) -> list[Path]:
+    """The paths to work on: the one given, or the configured ones.
+
+    Raises UsageError when there is neither.
+    """
+    if path is not None:
+        return [path]
+    from pgcontract.system import configured  # noqa: PLC0415 - only where no path was given
+
+    found = configured(Path.cwd())
+    if not found:
+        raise UsageError(
+            "Which schema?",
+            remedy="Give a PATH, or name systems in pyproject.toml: [tool.pgcontract] systems = ['schema/shop'].",
+        )
+    return found
+
+
+def one_system(path: Path | None) -> System:
+    """The system at the path, or the one that is configured. Raises UsageError where there are several."""
+    from pgcontract.system import System  # noqa: PLC0415 - not every command needs one
+
+    paths = chosen(path)
+    if len(paths) != 1:
+        raise UsageError(
+            "Which schema? One database holds one system",
+            seen=", ".join(map(str, paths)),
+            remedy="give its PATH",
+        )
+    return System.load(paths[0])
+
+
+def database(dsn: str | None) -> str:
+    """The DSN that was given, or the environment's. Raises UsageError where there is neither."""
+    if dsn:
+        return dsn
+    if url := os.environ.get("DATABASE_URL"):
+        return url
+    if any(os.environ.get(name) for name in ("PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR")):
+        # libpq reads those itself
+        return ""
+    raise UsageError(
+        "Which database?",
+        remedy="give --dsn postgresql://user@host/database, or set DATABASE_URL or PGHOST and PGDATABASE",
+    )
+
+
+def write_result(path: Path, text: str) -> None:
+    """Write a result for programs. Raises UsageError where that is impossible."""
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError("The result cannot be written.", where=str(path), seen=error.strerror) from error

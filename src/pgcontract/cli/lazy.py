@@ -1,0 +1,47 @@
+"""A group of commands of which only the one that is asked for is imported: a command starts as fast as it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import typer
+from typer.core import TyperGroup
+
+Places: TypeAlias = Mapping[str, tuple[str, str, str | None]]
+
+
+def lazy_group(places: Places) -> type[TyperGroup]:
+    """The class of a group whose commands stand elsewhere.
+
+    ``places`` maps a command's name to its module, the name of its function or of its own Typer there, and what help
+    says of it, where its docstring does not.
+    """
+
+    class LazyGroup(TyperGroup):
+        def list_commands(self, ctx: Any) -> list[str]:
+            return [*places, *(name for name in super().list_commands(ctx) if name not in places)]
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name in places and cmd_name not in self.commands:
+                self.commands[cmd_name] = _command(cmd_name, *places[cmd_name])
+            return super().get_command(ctx, cmd_name)
+
+    return LazyGroup
+
+
+def _command(name: str, module: str, attribute: str, described: str | None) -> Any:
+    found: typer.Typer | Callable[..., Any] = getattr(import_module(module), attribute)
+    around = typer.Typer(add_completion=False)
+    # without a callback, a Typer of one command is that command
+    around.callback()(_nothing)
+    if isinstance(found, typer.Typer):
+        around.add_typer(found, name=name, help=described)
+    else:
+        around.command(name, help=described)(found)
+    return typer.main.get_group(around).commands[name]
+
+
+def _nothing() -> None:
+    """Do nothing."""

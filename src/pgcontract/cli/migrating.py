@@ -1,0 +1,171 @@
+"""What `pgcontract migrate up`, `down` and `status` do, apart from reading options: they must start fast."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pgcontract.cli.given import database, one_system, write_result
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgcontract.migrations import Event, Override, Result, Runner, Status
+    from pgcontract.migrations.results import Entry
+    from pgcontract.system import System
+
+EXIT_PENDING: Final = 1
+EXIT_UNSOUND: Final = 3
+WAIT_SECONDS: Final = 60.0
+_STDOUT: Final = Path("-")
+
+
+def up(  # noqa: PLR0913 - a command's options
+    path: Path | None = None,
+    *,
+    dsn: str | None = None,
+    to: int | None = None,
+    dry_run: bool = False,
+    init: bool = True,
+    wait: float = WAIT_SECONDS,
+    lock_timeout: float | None = None,
+    statement_timeout: float | None = None,
+    allow_edited: bool = False,
+    allow_missing: bool = False,
+    allow_out_of_order: bool = False,
+) -> int:
+    """Apply what is pending, or say what that is. Gives the exit code."""
+    allow = _allowed(edited=allow_edited, missing=allow_missing, out_of_order=allow_out_of_order)
+    runner = _runner(
+        path, dsn, initialise=init, lock_seconds=wait, lock_timeout=lock_timeout, statement_timeout=statement_timeout
+    )
+    if dry_run:
+        planned = runner.plan(to, allow=allow)
+        for migration in planned:
+            _say(f"would apply {migration.name}{'' if migration.transactional else ' (no transaction)'}")
+        if not planned:
+            _say("Nothing to apply.")
+        return 0
+    return _finish(runner.up(to, allow=allow), "Nothing to apply.")
+
+
+def down(  # noqa: PLR0913 - a command's options
+    path: Path | None = None,
+    steps: int | None = None,
+    *,
+    dsn: str | None = None,
+    to: int | None = None,
+    wait: float = WAIT_SECONDS,
+    lock_timeout: float | None = None,
+    statement_timeout: float | None = None,
+    allow_edited: bool = False,
+) -> int:
+    """Undo migrations. Gives the exit code."""
+    if path is not None and steps is None and str(path).isdecimal() and not path.exists():
+        # `down 2`, where the path is the configured one
+        path, steps = None, int(str(path))
+    if steps is not None and to is not None:
+        raise UsageError("How far down?", seen=f"{steps} and --to {to}", remedy="give a number of steps, or --to")
+    runner = _runner(path, dsn, lock_seconds=wait, lock_timeout=lock_timeout, statement_timeout=statement_timeout)
+    return _finish(runner.down(steps, to=to, allow=_allowed(edited=allow_edited)), "Nothing to undo.")
+
+
+def status(
+    path: Path | None = None, *, dsn: str | None = None, json_file: Path | None = None, exit_code: bool = False
+) -> int:
+    """Show all migrations. Gives the exit code."""
+    from pgcontract.migrations.state import status_of  # noqa: PLC0415 - it brings the driver
+
+    system = one_system(path)
+    found = status_of(database(dsn), migrations_of(system), system.tracking_table, {})
+    if json_file != _STDOUT:
+        width = max((len(entry.name) for entry in found.entries), default=0)
+        for entry in found.entries:
+            _say(_line(entry, width).rstrip())
+        _say(_totals(found))
+    if json_file is not None:
+        _write(json_file, found)
+    if not exit_code:
+        return 0
+    return EXIT_UNSOUND if not found.sound else EXIT_PENDING if found.pending else 0
+
+
+def migrations_of(system: System) -> Path:
+    """The system's folder of migrations. Raises UsageError for one that is a single file."""
+    if system.migrations is None:
+        raise UsageError(
+            "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
+        )
+    return system.migrations
+
+
+def _allowed(*, edited: bool, missing: bool = False, out_of_order: bool = False) -> list[Override]:
+    given: list[tuple[bool, Override]] = [(edited, "edited"), (missing, "missing"), (out_of_order, "out-of-order")]
+    return [name for wanted, name in given if wanted]
+
+
+def _runner(path: Path | None, dsn: str | None, **settings: Any) -> Runner:
+    from pgcontract.migrations import runner_of  # noqa: PLC0415 - it brings the driver
+
+    return runner_of(database(dsn), one_system(path), on_event=_tell, **settings)
+
+
+def _say(line: str) -> None:
+    # at once: a program that reads it sees what is done when it is done
+    print(line, flush=True)  # noqa: T201 - this is a command
+
+
+def _finish(result: Result, nothing: str) -> int:
+    if not result.done:
+        _say(nothing)
+    _say(_totals(result))
+    return 0
+
+
+def _totals(counted: Result | Status) -> str:
+    return f"Total: {counted.total} | Executed: {counted.executed} | Pending: {counted.pending}"
+
+
+def _tell(event: Event) -> None:
+    if event.kind in {"initialised", "applied", "undone"}:
+        _say(f"{event.kind:<11} {event.name} ({event.seconds * 1000:.0f} ms)")
+    elif event.kind == "waiting":
+        print(f"{event.kind:<11} {event.name} for a lock held by {event.detail}", file=sys.stderr)  # noqa: T201
+
+
+def _line(entry: Entry, width: int) -> str:
+    line = f"{entry.state:<9} {entry.name:<{width}}"
+    if entry.applied_at is not None:
+        line += f"  {entry.applied_at:%Y-%m-%d %H:%M:%S%z} by {entry.applied_by}"
+    if entry.duration is not None:
+        line += f" ({entry.duration.total_seconds() * 1000:.0f} ms)"
+    if entry.unchanged is False and entry.state != "edited":
+        line += " [edited]"
+    return line
+
+
+def _write(file: Path, status: Status) -> None:
+    import json  # noqa: PLC0415 - only where it is asked for
+
+    shown: dict[str, Any] = {
+        "format": 1,
+        "total": status.total,
+        "executed": status.executed,
+        "pending": status.pending,
+        "sound": status.sound,
+        "migrations": [
+            {
+                "name": entry.name,
+                "state": entry.state,
+                "checksum": None if entry.unchanged is None else "same" if entry.unchanged else "changed",
+                "applied_at": entry.applied_at.isoformat() if entry.applied_at else None,
+                "applied_by": entry.applied_by,
+                "seconds": entry.duration.total_seconds() if entry.duration is not None else None,
+            }
+            for entry in status.entries
+        ],
+    }
+    if file == _STDOUT:
+        _say(json.dumps(shown, indent=2))
+    else:
+        write_result(file, json.dumps(shown, indent=2))

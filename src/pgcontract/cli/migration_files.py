@@ -1,0 +1,76 @@
+"""`pgcontract migrate create` and `validate`: files, and no database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgcontract.cli import migrate
+from pgcontract.cli.given import chosen, write_result
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgcontract.migrations.lint import Finding
+
+EXIT_FOUND = 1
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="What it does, in a few words: add-orders-index.")],
+    path: migrate.SystemPath = None,
+    *,
+    no_transaction: Annotated[
+        bool, typer.Option("--no-transaction", help="For what cannot run in one, as CREATE INDEX CONCURRENTLY.")
+    ] = False,
+) -> None:
+    """Write a new migration with the next number, ready to be filled in."""
+    from pgcontract.migrations.creating import create as write  # noqa: PLC0415 - each command loads its own
+
+    system = migrate.one_system(path)
+    if system.migrations is None:
+        raise UsageError("One file is no folder of migrations", where=str(system.sql_file), remedy="name a folder")
+    typer.echo(str(write(system.migrations, name, transactional=not no_transaction)))
+
+
+def validate(
+    path: migrate.SystemPath = None,
+    *,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write it there, as JSON.", show_default=False)
+    ] = None,
+) -> None:
+    """Check migrations without executing anything: names, numbers, markers, syntax, standards, and squawk's rules.
+
+    Rules are switched off in system.toml, with the reason. Exit 1 where something was found.
+    """
+    from pgcontract.migrations.lint import validate as check  # noqa: PLC0415 - it loads the parser
+    from pgcontract.system import System  # noqa: PLC0415
+
+    findings: list[Finding] = []
+    counted = 0
+    for one in chosen(path):
+        system = System.load(one)
+        findings += check(system)
+        counted += len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
+    for finding in findings:
+        typer.echo(f"{finding.where}: {finding.rule}: {finding.message}")
+        if finding.remedy:
+            typer.echo(f"    {finding.remedy}")
+    typer.echo(f"Migrations: {counted} | Findings: {len(findings)}")
+    if json_file is not None:
+        write_result(json_file, json.dumps({"format": 1, "findings": [_told(f) for f in findings]}, indent=2))
+    if findings:
+        raise typer.Exit(EXIT_FOUND)
+
+
+def _told(finding: Finding) -> dict[str, str]:
+    return {
+        "rule": finding.rule,
+        "where": finding.where,
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "subject": finding.subject,
+    }

@@ -1,0 +1,120 @@
+"""What a person asks for where records and reality differ: to adopt a database, accept an edit, clear a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pgcontract.errors import MigrationError, UsageError
+from pgcontract.migrations import foreign
+from pgcontract.migrations.reading import Source
+from pgcontract.migrations.session import Connection
+from pgcontract.migrations.steps import drop_index, invalid_indexes
+from pgcontract.migrations.tracking import COLUMNS, TrackingTable, columns_of
+from pgcontract.names import Name
+
+_SEE = "see `pgcontract migrate status`"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What `baseline` has recorded, by name. ``tool`` and ``table`` are another tool's, where there was one.
+
+    ``kept_as`` is the name that its table has now, where ours took its name.
+    """
+
+    names: tuple[str, ...]
+    tool: str | None = None
+    table: Name | None = None
+    kept_as: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A migration whose record was removed, the INVALID indexes that were dropped, how many statements stay applied."""
+
+    name: str
+    dropped: tuple[str, ...]
+    finished: int
+
+
+def baseline(connection: Connection, table: TrackingTable, files: Sequence[Source], to: int | None) -> Adopted:
+    """Record migrations that are there already. In a transaction. Raises MigrationError, UsageError."""
+    if to is not None and to not in {source.number for source in files}:
+        raise UsageError("There is no migration of that number", seen=str(to), remedy=_SEE)
+    columns = columns_of(connection, table.name)
+    ours = columns is not None and set(COLUMNS) <= columns
+    if ours and table.records():
+        raise MigrationError(
+            "This database has been migrated by pgcontract already", where=str(table.name), remedy=_SEE
+        )
+    adoption = None if ours else _others(connection, table, files, to)
+    kept = None
+    if adoption is not None and adoption.table == table.name:
+        kept = foreign.set_aside(connection, adoption)
+    if not ours:
+        table.create()
+    if adoption is not None and to is None:
+        found = adoption.files
+    else:
+        found = tuple((source, None) for source in files if to is None or source.number <= to)
+    for source, applied_at in found:
+        table.adopt(source, applied_at)
+    names = tuple(source.name for source, _ in found)
+    if adoption is None:
+        return Adopted(names)
+    return Adopted(names, adoption.tool.name, adoption.table, kept)
+
+
+def _others(
+    connection: Connection, table: TrackingTable, files: Sequence[Source], to: int | None
+) -> foreign.Adoption | None:
+    """What another tool has recorded; with a number given, only its table counts, where it bears our name."""
+    if to is None:
+        return foreign.found(connection, table.name, files)
+    columns = columns_of(connection, table.name)
+    if columns is None:
+        return None
+    tool = foreign.tool_of(columns)
+    if tool is None:
+        raise foreign.foreign(table.name, columns)
+    return foreign.Adoption(table.name, tool, ())
+
+
+def accept(table: TrackingTable, files: Sequence[Source], numbers: Collection[int]) -> tuple[str, ...]:
+    """Take edited files for what was applied. In a transaction. Raises UsageError for one that is not edited."""
+    by_name = {source.name: source for source in files}
+    accepted = []
+    for number in sorted(set(numbers)):
+        record = next((r for r in table.records() or () if r.number == number), None)
+        source = by_name.get(record.name) if record else None
+        if record is None or source is None or record.state not in {"applied", "baseline"}:
+            raise UsageError("No applied migration of that number has a file", seen=str(number), remedy=_SEE)
+        if record.checksum == source.checksum:
+            raise UsageError("The migration is as it was applied", seen=record.name, remedy=_SEE)
+        table.accept(record.name, source.checksum)
+        accepted.append(record.name)
+    return tuple(accepted)
+
+
+def clear(connection: Connection, table: TrackingTable, files: Sequence[Source], number: int) -> Cleared:
+    """Forget a migration outside a transaction that was started and has not finished. Raises UsageError."""
+    record = next((r for r in table.records() or () if r.number == number), None)
+    if record is None or record.state not in {"started", "undoing"}:
+        raise UsageError(
+            "No migration of that number was left unfinished",
+            seen=record.name if record else str(number),
+            remedy=_SEE,
+        )
+    dropped = invalid_indexes(connection, table, record.name)
+    for identifier in dropped:
+        drop_index(connection, identifier)
+    finished = record.statement - 1
+    if record.state == "undoing":
+        source = next((source for source in files if source.name == record.name), None)
+        if finished == 0 and source is not None:
+            # nothing of it has been undone: it is what it was before
+            table.proceed(record.name, "applied", 1)
+            return Cleared(record.name, dropped, 0)
+    table.remove(record.name)
+    return Cleared(record.name, dropped, finished)
