@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from pgcontract.contract import read
+from pgcontract.promises.mutants.bodies import OTHERS, Planted, planted
 from pgcontract.system import System
 from tests.contract.fix_exploring import Laboratory
-from tests.contract.planting import OTHERS, Planted, planted
 from tests.integration.fix_migrations import SOCIAL_SELLING
 
 EXAMPLES = 100

@@ -1,4 +1,4 @@
-"""Defects planted in triggers, and a database to plant them in; those of a function's body are planting.py's."""
+"""A database to plant defects of triggers and of their functions in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -23,38 +23,6 @@ from pgcontract.rows.worlds import Worlds
 from pgcontract.server import Server
 from pgcontract.session import Session
 from pgcontract.system import System
-
-
-def trigger_defects(trigger: Trigger) -> Iterator[tuple[str, Trigger | None]]:
-    """The same trigger with something else about it; None for none at all. Not all of them can be created."""
-    yield "drop_trigger", None
-    yield "disable_trigger", replace(trigger, enabled="DISABLED")
-    for event in trigger.events if len(trigger.events) > 1 else ():
-        columns = () if event == "UPDATE" else trigger.update_columns
-        yield f"drop_event {event}", replace(trigger, events=_left(trigger.events, event), update_columns=columns)
-    for event in ("INSERT", "UPDATE", "DELETE", "TRUNCATE"):
-        if event not in trigger.events:
-            yield f"add_event {event}", replace(trigger, events=(*trigger.events, event))
-    if trigger.timing != "INSTEAD OF":
-        timing: Literal["AFTER", "BEFORE"] = "AFTER" if trigger.timing == "BEFORE" else "BEFORE"
-        yield f"change_timing {timing}", replace(trigger, timing=timing)
-    level: Literal["ROW", "STATEMENT"] = "STATEMENT" if trigger.level == "ROW" else "ROW"
-    yield f"change_level {level}", replace(trigger, level=level)
-    for column in trigger.update_columns if len(trigger.update_columns) > 1 else ():
-        yield f"drop_column {column}", replace(trigger, update_columns=_left(trigger.update_columns, column))
-    if trigger.update_columns:
-        yield "drop_columns", replace(trigger, update_columns=())
-    if trigger.when:
-        yield "drop_condition", replace(trigger, when=None)
-        yield "negate_condition", replace(trigger, when=f"NOT COALESCE({trigger.when}, FALSE)")
-    if trigger.arguments:
-        yield "drop_argument", replace(trigger, arguments=trigger.arguments[:-1])
-    if trigger.constraint:
-        yield "change_deferral", replace(trigger, deferrable=True, deferred=not trigger.deferred)
-
-
-def _left(things: tuple[Any, ...], gone: str) -> tuple[Any, ...]:
-    return tuple(thing for thing in things if thing != gone)
 
 
 @dataclass

@@ -18,13 +18,14 @@ import pytest
 
 from pgcontract.contract import read, trigger_id
 from pgcontract.model import Function, Name, Trigger
+from pgcontract.promises.mutants.bodies import OTHERS, Planted, planted
+from pgcontract.promises.mutants.triggers import trigger_defects
 from pgcontract.promises.trigger import TriggerPromise
 from pgcontract.prover import DEFAULT_EXAMPLES
 from pgcontract.system import System
 from tests.contract.fix_systems import PATHS
-from tests.contract.planting import OTHERS, Planted, planted
 from tests.integration import fix_defects
-from tests.integration.fix_defects import Bench, trigger_defects
+from tests.integration.fix_defects import Bench
 
 bench_of = fix_defects.bench_of
 

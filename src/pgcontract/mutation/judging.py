@@ -27,6 +27,10 @@ from pgcontract.session import Session
 
 SLOW = frozenset({"trigger", "index", "full text", "privilege", "view", "materialised view"})
 """Kinds whose proofs take long to prepare: asked of other promises' mutants only where drift names them."""
+CASES_ARE_FROZEN = frozenset({"trigger"})
+"""Kinds whose cases do not hang on the mutated catalog: to make them anew makes the same."""
+FACTS = frozenset({"function"})
+"""Kinds whose proof asks the catalog what drift asks it: to fail there is no behaviour."""
 NEIGHBOUR_EXAMPLES = 5
 HISTORIES = 6
 
@@ -115,14 +119,15 @@ class Judge:
         self, id_: str, promise: Promise, differences: Sequence[Difference]
     ) -> Iterator[tuple[str, Promise, int]]:
         """Promises that may notice, likely ones first, with how many examples to draw."""
-        yield id_, promise, self.sound.examples
+        if promise.kind not in CASES_ARE_FROZEN:
+            yield id_, promise, self.sound.examples
         named = dict.fromkeys(d.promise_id for d in differences if d.promise_id in self.promises)
         named.pop(id_, None)
-        for other in named:
+        for other in (n for n in named if self.promises[n].kind not in FACTS):
             yield other, self.promises[other], self.sound.examples
         near = self._near(promise.table)
         for other, one in self.promises.items():
-            if other != id_ and other not in named and one.kind not in SLOW and one.table in near:
+            if other != id_ and other not in named and one.kind not in SLOW | FACTS and one.table in near:
                 yield other, one, NEIGHBOUR_EXAMPLES
 
     def _near(self, table: Name) -> set[Name]:

@@ -18,6 +18,8 @@ from pgcontract.promises import plans
 from pgcontract.promises.access import Access, access
 from pgcontract.promises.base import Cases, Direction
 from pgcontract.promises.index import holders, live_index, missing, never_used, ready, world_of
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import index_mutants
 from pgcontract.promises.searches import TSVECTOR, Search, quoted, sources
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import quote
@@ -91,6 +93,11 @@ class FullText:
         if not always:
             return Cases(missing="no text was found that the index leaves out")
         return Cases((*unserved, *always, plans.same(known)), prepared=ready(known, world))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No index, one of another configuration, or of other rows."""
+        del catalog
+        return index_mutants(self.table, self.index)
 
     def owns(self, refusal: Refusal) -> bool:
         """54000: the index itself refuses a text that everything else allows."""

@@ -21,6 +21,8 @@ from pgcontract.model import Catalog, Column, Index, Name, Table, View
 from pgcontract.promises import plans
 from pgcontract.promises.access import ALONE, Access, Key, Operator, access
 from pgcontract.promises.base import Cases, Change, Direction
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import index_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Unbuildable, index_columns
 from pgcontract.rows.statements import Statement, Value, identifier
@@ -88,6 +90,11 @@ class PlainIndex:
             return Cases((missing(self.table, self.index),))
         known = access(self.table, self.index, worlds)
         return Cases((*plans.unserved(known), plans.same(known)), prepared=ready(known))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No index, or one of other keys, order, or rows."""
+        del catalog
+        return index_mutants(self.table, self.index)
 
     def owns(self, refusal: Refusal) -> bool:
         """23505 by this name: it was not promised to be unique."""

@@ -30,6 +30,8 @@ from pgcontract.promises.definitions import (
     trigger_function,
 )
 from pgcontract.promises.happenings import Happening, drawn, happenings
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.triggers import trigger_mutants
 from pgcontract.promises.scene import IMMEDIATE, Stage, root_of, stage
 from pgcontract.promises.snapshot import Camera, Left, camera
 from pgcontract.rows.oracle import Oracle, Refusal
@@ -113,6 +115,11 @@ class TriggerPromise:
     def rejects(self, worlds: Worlds) -> Cases:
         """Nothing is forbidden: what must not fire is among the changes that are accepted."""
         raise AssertionError(self, worlds)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """Gone, off, at other events; its function with a statement less, or another operator."""
+        del catalog
+        return trigger_mutants(self.table, self.trigger, self.function)
 
     def owns(self, refusal: Refusal) -> bool:
         """What the function raises itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, get_args
@@ -13,6 +14,7 @@ from pgcontract.rows.shape import index_columns
 from pgcontract.rows.statements import Statement, identifier
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+CONFIGURATION: Final = re.compile(r"'(?:pg_catalog\.)?(\w+)'::regconfig")
 MOST_ADDED: Final = 2
 """Columns that are tried as an addition to a key."""
 
@@ -136,6 +138,36 @@ def unique_index_mutants(table: Table, index: Index) -> Iterator[Mutant]:
         yield instead("drop_predicate", "", replace(index, predicate=None))
     if any(_nullable(table, c) for c in index_columns(table, (k.column or k.expression for k in index.keys))):
         yield instead("toggle_nulls_distinct", "", replace(index, nulls_not_distinct=not index.nulls_not_distinct))
+
+
+def index_mutants(table: Name, index: Index) -> Iterator[Mutant]:
+    """An index gone, with its keys in another order or direction, without its predicate, or of another text."""
+    dropped = drop_index(table, index.name)
+
+    def instead(operator: str, what: str, other: Index) -> Mutant:
+        return Mutant(operator, f"{index.name} {what}".strip(), (dropped, create_index(table, other)))
+
+    yield Mutant("drop_index", index.name, (dropped,))
+    if len(index.keys) > 1:
+        yield instead("reorder_columns", "", replace(index, keys=tuple(reversed(index.keys))))
+        for gone in index.keys:
+            fewer = replace(index, keys=tuple(k for k in index.keys if k != gone))
+            yield instead("drop_key_column", f"without {gone.expression}", fewer)
+    # an index of one key is read in either direction
+    for number, key in enumerate(index.keys if index.method == "btree" and len(index.keys) > 1 else ()):
+        other = replace(key, descending=not key.descending, nulls_first=not key.nulls_first)
+        keys = (*index.keys[:number], other, *index.keys[number + 1 :])
+        yield instead("flip_direction", key.expression, replace(index, keys=keys))
+    if index.predicate:
+        yield instead("drop_predicate", "", replace(index, predicate=None))
+    if index.include:
+        yield instead("drop_include", "", replace(index, include=()))
+    for number, key in enumerate(index.keys):
+        if (found := CONFIGURATION.search(key.expression)) is not None:
+            word = "simple" if found.group(1) != "simple" else "english"
+            expression = key.expression.replace(found.group(0), f"'{word}'::regconfig")
+            keys = (*index.keys[:number], replace(key, expression=expression), *index.keys[number + 1 :])
+            yield instead("change_configuration", word, replace(index, keys=keys))
 
 
 def foreign_key_mutants(catalog: Catalog, table: Name, one: ForeignKey) -> Iterator[Mutant]:

@@ -1,0 +1,69 @@
+"""Triggers changed by one small thing, and their functions' bodies by one token or statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from pgcontract.model import Function, Name, Trigger
+from pgcontract.promises.definitions import create_function, create_trigger, drop_trigger
+from pgcontract.promises.mutants.base import Mutant
+from pgcontract.promises.mutants.bodies import planted
+from pgcontract.sql import SqlError
+
+SCANNED = frozenset({"plpgsql"})
+"""Languages whose bodies are changed."""
+
+
+def trigger_mutants(table: Name, trigger: Trigger, function: Function | None) -> Iterator[Mutant]:
+    """The trigger gone, off, at other events, at another time, for other rows; its function with another body."""
+    gone = drop_trigger(table, trigger)
+    for what, other in trigger_defects(trigger):
+        operator, _, rest = what.partition(" ")
+        yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())))
+    if function is not None and function.language.lower() in SCANNED:
+        yield from function_mutants(function)
+
+
+def function_mutants(function: Function) -> Iterator[Mutant]:
+    """The function with a statement less, a condition negated, another operator, constant, or row."""
+    try:
+        for defect in planted(function.body):
+            ddl = (create_function(replace(function, body=defect.body)),)
+            yield Mutant(defect.operator, f"{function.name}: {str(defect).partition(': ')[2]}", ddl)
+    except (SqlError, ValueError):
+        # no body that PostgreSQL's scanner knows
+        return
+
+
+def trigger_defects(trigger: Trigger) -> Iterator[tuple[str, Trigger | None]]:
+    """The same trigger with something else about it; None for none at all. Not all of them can be created."""
+    yield "drop_trigger", None
+    yield "disable_trigger", replace(trigger, enabled="DISABLED")
+    for event in trigger.events if len(trigger.events) > 1 else ():
+        columns = () if event == "UPDATE" else trigger.update_columns
+        yield f"drop_event {event}", replace(trigger, events=_left(trigger.events, event), update_columns=columns)
+    for event in ("INSERT", "UPDATE", "DELETE", "TRUNCATE"):
+        if event not in trigger.events:
+            yield f"add_event {event}", replace(trigger, events=(*trigger.events, event))
+    if trigger.timing != "INSTEAD OF":
+        timing: Literal["AFTER", "BEFORE"] = "AFTER" if trigger.timing == "BEFORE" else "BEFORE"
+        yield f"change_timing {timing}", replace(trigger, timing=timing)
+    level: Literal["ROW", "STATEMENT"] = "STATEMENT" if trigger.level == "ROW" else "ROW"
+    yield f"change_level {level}", replace(trigger, level=level)
+    for column in trigger.update_columns if len(trigger.update_columns) > 1 else ():
+        yield f"drop_column {column}", replace(trigger, update_columns=_left(trigger.update_columns, column))
+    if trigger.update_columns:
+        yield "drop_columns", replace(trigger, update_columns=())
+    if trigger.when:
+        yield "drop_condition", replace(trigger, when=None)
+        yield "negate_condition", replace(trigger, when=f"NOT COALESCE({trigger.when}, FALSE)")
+    if trigger.arguments:
+        yield "drop_argument", replace(trigger, arguments=trigger.arguments[:-1])
+    if trigger.constraint:
+        yield "change_deferral", replace(trigger, deferrable=True, deferred=not trigger.deferred)
+
+
+def _left(things: tuple[Any, ...], gone: str) -> tuple[Any, ...]:
+    return tuple(thing for thing in things if thing != gone)
