@@ -29,6 +29,8 @@ class ServerChoice:
     pg_bin: Path | None = None
     install: bool = True
     progress: Callable[[int, int | None], None] | None = None
+    durable: bool = False
+    """Whether a server that is started here keeps what it commits, as one in production does."""
     running: str | None = None
     """The DSN of a server that this very run started already, in another process."""
 
@@ -78,7 +80,7 @@ def open_server(choice: ServerChoice, system: System | None = None) -> Server:
     if choice.dsn is not None:
         return attach(choice.dsn)
     binaries = find_binaries(choice.major, pg_bin=choice.pg_bin, install=choice.install, progress=choice.progress)
-    return start(binaries, template=template_of(system) if system else None)
+    return start(binaries, template=template_of(system) if system else None, durable=choice.durable)
 
 
 @contextmanager

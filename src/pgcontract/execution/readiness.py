@@ -17,6 +17,8 @@ SETTINGS: Final = {
     "synchronous_commit": "on",
     # what is hot is in memory, where no page costs more than another; the default models a disk that must be turned
     "random_page_cost": "1.1",
+    # a sample is the table's first rows, and not those where another scan has stopped
+    "synchronize_seqscans": "off",
     "statement_timeout": "0",
     "search_path": "public",
 }

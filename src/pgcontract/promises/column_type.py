@@ -56,9 +56,12 @@ class ColumnType:
         # the world has parents by keys of other columns, too
         own = {fk.name for fk in world.table.foreign_keys if name in fk.columns}
         if own & world.parents.keys():
-            rows = [
+            tied = [
                 {**world.base, **parent} for fk in sorted(own & world.parents.keys()) for parent in world.parents[fk]
             ]
+            kept = frozenset(c for fk in world.table.foreign_keys if fk.name in own for c in fk.columns)
+            # CHECKs may tie the key's columns to others
+            rows = [world.shape.find(row, fixed=kept) or row for row in tied]
             return Cases(tuple(self._stored(world, row) for row in rows), world=world)
         if own & world.ways.keys():
             # what it takes to tie the two, triggers may tie otherwise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from pgcontract.model import Catalog, Name, Table
@@ -34,6 +35,16 @@ def room(table: Table, catalog: Catalog) -> str | None:
     inside = _inside(table, catalog)
     conditions += [inside] if inside is not None else []
     return " AND ".join(f"({c})" for c in conditions) or None
+
+
+def with_inherited_keys(table: Table, catalog: Catalog) -> Table:
+    """A partition with the foreign keys of the tables above it, which hold for its rows and are promised of those."""
+    above = catalog.table(table.partition_of) if table.partition_of is not None else None
+    if above is None:
+        return table
+    inherited = with_inherited_keys(above, catalog).foreign_keys
+    own = {fk.name for fk in table.foreign_keys}
+    return replace(table, foreign_keys=(*table.foreign_keys, *(fk for fk in inherited if fk.name not in own)))
 
 
 def key_of_partitions(table: Table) -> frozenset[str]:

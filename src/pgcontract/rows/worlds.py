@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pgcontract.model import Catalog, ForeignKey, Name
 from pgcontract.rows.oracle import Oracle, Refusal
+from pgcontract.rows.partitions import with_inherited_keys
 from pgcontract.rows.planning import TWINS, Draft, Variation
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.world import Placed, Way, World
@@ -51,7 +52,7 @@ class Worlds:
             table = self.catalog.table(name)
             if table is None:
                 raise Unbuildable("the table is gone", where=str(name))
-            shape = Shape(table, self.catalog, self.oracle)
+            shape = Shape(with_inherited_keys(table, self.catalog), self.catalog, self.oracle)
             with_default = [c for c in shape.columns if c.default is not None]
             values = self.oracle.evaluate([(c.default or "NULL", c.type) for c in with_default])
             shape.defaults = {c.name: v for c, v in zip(with_default, values, strict=True)}

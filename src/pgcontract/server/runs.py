@@ -39,11 +39,14 @@ class Run:
     """A folder for one server, and the only process that may start or end programs in it.
 
     ``data``, ``log`` and ``sockets`` are its parts. Everything goes away with ``stop``, with this process, or, at the
-    latest, when a later run sweeps.
+    latest, when a later run sweeps. ``on_disk``: in the folder for temporary files, where others are in memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_disk: bool = False) -> None:
         roots = places.all_run_roots()
+        if on_disk:
+            # memory comes first
+            roots.reverse()
         if not roots:
             raise ServerError(
                 "There is no folder to run a server in",

@@ -20,7 +20,7 @@ from pgcontract.server.runs import Run
 from pgcontract.server.servers import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from pgcontract.server.databases import Template
@@ -31,14 +31,15 @@ _START_PATIENCE = 60.0
 _INITDB_PATIENCE = 300.0
 
 
-def start(binaries: Binaries, *, template: Template | None = None) -> Server:
+def start(binaries: Binaries, *, template: Template | None = None, durable: bool = False) -> Server:
     """Start a server that lives as long as this process at most; with a template, its database is there.
 
+    ``durable``: on a disk, where a commit is not answered before it is there (``settings.DURABLE``).
     Raises ServerError with the end of the server's log; what ``template.apply`` raises passes, and leaves nothing.
     """
-    run = Run()
+    run = Run(on_disk=durable)
     try:
-        starter = _Starter(run, binaries)
+        starter = _Starter(run, binaries, settings.DURABLE if durable else {})
         starter.bring_up(template)
     except BaseException:
         run.stop()
@@ -56,8 +57,9 @@ def start(binaries: Binaries, *, template: Template | None = None) -> Server:
 class _Starter:
     """The ways to a running server in one run's folder."""
 
-    def __init__(self, run: Run, binaries: Binaries) -> None:
+    def __init__(self, run: Run, binaries: Binaries, chosen: Mapping[str, str]) -> None:
         self.run = run
+        self.chosen = chosen
         self.named = binaries
         self.identity = choose_identity()
         self.binaries = reachable(binaries, self.identity)
@@ -143,7 +145,9 @@ class _Starter:
             str(self.run.data),
             f"--unix_socket_directories={self.run.sockets}",
         ]
-        self.run.start(self.identity, [*command, *self._authentication()])
+        # not in the folder's own file: the cluster that is cached is the same for all
+        chosen = [f"--{name}={value}" for name, value in self.chosen.items()]
+        self.run.start(self.identity, [*command, *chosen, *self._authentication()])
 
     def _authentication(self) -> list[str]:
         """Decide who may connect.
