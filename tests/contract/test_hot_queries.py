@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -11,20 +9,13 @@ from pgcontract.contract import read
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.execution import check, filled, readied, with_growth, worth_of
 from pgcontract.queries import queries_of
-from pgcontract.server import Binaries, Server, start
+from pgcontract.server import Server
 from pgcontract.system import System
 from tests.contract.fix_systems import PATHS
 
 ALL = {path.name: queries_of(System.load(path).queries) for path in PATHS}
 # what is not there at a small size: one row of many is such
 MAY_BE_EMPTY = 0.1
-
-
-@pytest.fixture(scope="module")
-def quiet_server(test_binaries: Binaries) -> Iterator[Server]:
-    """A server that nobody else writes to: its log's position tells what one query has logged."""
-    with start(test_binaries) as server:
-        yield server
 
 
 def broken(system: System, server: Server, sizes: tuple[int, ...]) -> list[str]:

@@ -334,6 +334,7 @@ with psycopg.connect(sys.argv[1], autocommit=True, application_name="worker") as
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("workers", [4, pytest.param(WORKERS, marks=pytest.mark.thorough)])
 def test_nothing_is_lost_when_worker_processes_are_killed(desk: Desk, workers: int) -> None:
     """SIGKILL of every second one in the middle of its work; the others and a last one do what is left, once."""

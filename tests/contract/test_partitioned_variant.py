@@ -59,9 +59,9 @@ def by_month(tmp_path_factory: pytest.TempPathFactory) -> System:
 
 
 @pytest.fixture
-def dsn(by_month: System, pgcontract_server: Server) -> Iterator[str]:
+def dsn(by_month: System, quiet_server: Server) -> Iterator[str]:
     """A database with the variant's schema, and a user in it."""
-    with pgcontract_server.clone(pgcontract_server.template(template_of(by_month))) as clone:
+    with quiet_server.clone(quiet_server.template(template_of(by_month))) as clone:
         with psycopg.connect(clone.dsn) as connection:
             connection.execute(SHOP.encode())
         yield clone.dsn
@@ -113,6 +113,7 @@ def test_what_changes_of_the_contract_is_this(by_month: System, pgcontract_serve
     assert others - own == ADDED
 
 
+@pytest.mark.thorough
 def test_every_other_promise_of_events_and_their_sums_is_proven(by_month: System, pgcontract_server: Server) -> None:
     """By the frozen contract's own cases."""
     with staged(by_month, pgcontract_server, ServerChoice()) as stage:
@@ -191,6 +192,7 @@ def test_a_month_that_is_made_late_gets_its_events(months: psycopg.Connection) -
     assert months.execute(PLACES).fetchall() == [("analytics_events_2025_02", 10), ("analytics_events_other", 20)]
 
 
+@pytest.mark.thorough
 def test_who_writes_events_of_another_month_does_not_wait_for_a_new_one(months: psycopg.Connection, dsn: str) -> None:
     """A month is attached beside them; who writes users or accounts waits until it is done, and so must be brief."""
     with psycopg.connect(dsn) as maker, psycopg.connect(dsn, autocommit=True) as writer:

@@ -157,6 +157,7 @@ def build_gate(connection: psycopg.Connection, tables: Iterable[str]) -> None:
         connection.execute(sql.SQL(statement).format(sql.Identifier(table)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "half",
     [pytest.param(True, id="half of it there"), pytest.param(False, id="nothing there", marks=pytest.mark.thorough)],

@@ -46,6 +46,13 @@ def people_server(test_binaries: Binaries) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def quiet_server(test_binaries: Binaries) -> Iterator[Server]:
+    """A server that no other worker uses: its log and its list of databases tell what one test has done."""
+    with start(test_binaries) as server:
+        yield server
+
+
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache that nobody else uses."""

@@ -19,6 +19,8 @@ from pgcontract.server import Binaries, Server
 from pgcontract.system import System
 from tests.integration.test_command_verify import pgcontract, refused
 
+pytestmark = pytest.mark.thorough
+
 SCHEMA = """
 CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE notes (

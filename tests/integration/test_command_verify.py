@@ -104,6 +104,7 @@ def test_a_broken_promise_is_shown_with_its_replay(system: Path) -> None:
     assert "broken children.chk_age" in again.stdout
 
 
+@pytest.mark.thorough
 def test_without_a_contract_the_promises_are_frozen_in_memory(tmp_path: Path) -> None:
     """One .sql file is enough, and the output says so."""
     file = tmp_path / "schema.sql"
@@ -152,6 +153,7 @@ def test_a_dsn_that_refuses(system: Path) -> None:
     assert "hunter2" not in result.stdout + result.stderr
 
 
+@pytest.mark.thorough
 def test_a_server_of_ones_own(system: Path, test_binaries: Binaries) -> None:
     """With --dsn, databases and roles are made there and nothing is left."""
     # on a server that other tests use as well, others' databases come and go
@@ -170,6 +172,7 @@ def test_an_empty_schema(tmp_path: Path) -> None:
     refused(pgcontract("verify", file), "promises nothing", "empty.sql")
 
 
+@pytest.mark.thorough
 def test_a_replay_names_the_server_but_no_password(system: Path, pgcontract_server: Server) -> None:
     """With --dsn it is replayed there; what a DSN holds is not printed."""
     write(system, SCHEMA.replace("AND 17", "AND 18"))
@@ -184,11 +187,13 @@ def test_an_id_that_names_nothing(system: Path) -> None:
     refused(pgcontract("verify", system, "--only", "children.chk_aeg"), "children.chk_aeg")
 
 
+@pytest.mark.thorough
 def test_an_unwritable_result(system: Path, tmp_path: Path) -> None:
     """Where the JSON cannot be written, that is said."""
     refused(pgcontract("verify", system, "--json", tmp_path / "no" / "such" / "folder.json"), "folder.json")
 
 
+@pytest.mark.thorough
 def test_a_server_that_dies_in_the_middle(system: Path) -> None:
     """One clear end with exit code 2."""
     schema = SCHEMA + "".join(f"CREATE TABLE t{n} (id INT PRIMARY KEY, a TEXT, b TEXT, c TEXT);\n" for n in range(60))
@@ -209,6 +214,7 @@ def test_a_server_that_dies_in_the_middle(system: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.thorough
 def test_nothing_outlives_a_killed_command(system: Path) -> None:
     """After SIGKILL, its workers, its server and the server's folder are gone within ten seconds."""
     write(system, SCHEMA + "".join(f"CREATE TABLE t{n} (id INT PRIMARY KEY, a TEXT);\n" for n in range(60)))

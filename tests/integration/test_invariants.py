@@ -132,6 +132,7 @@ def _results(connection: psycopg.Connection, script: str) -> list[list[tuple[obj
             return found
 
 
+@pytest.mark.thorough
 def test_the_same_seed_finds_the_same(made: Made, pgcontract_server: Server) -> None:
     """Whatever the number of workers; another seed finds it in another way."""
     system = made(MOVED_WRONG, balance=BALANCE)
@@ -251,6 +252,7 @@ BAD = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", BAD)
 def test_what_is_no_invariant_is_refused_by_its_files_name(what: str, made: Made, pgcontract_server: Server) -> None:
     """With the line where there is one, and what to do."""
@@ -356,6 +358,7 @@ CREATE TABLE nothing ();
 """
 
 
+@pytest.mark.thorough
 def test_any_schema_can_be_explored(made: Made, pgcontract_server: Server) -> None:
     """Odd names, no key, no column, identity and generated columns, partitions, trees, deferrable pairs."""
     system = made(STRANGE, fine="SELECT a FROM pairs WHERE mutual AND a IS NULL")

@@ -14,6 +14,7 @@ from pytest_postgresql import factories
 
 from pgcontract.errors import ServerError
 from pgcontract.server import Server, Template, attach
+from pgcontract.server.databases import KEPT_TEMPLATES
 from tests.integration.fix_server import PEOPLE, eventually, people
 
 noproc = factories.postgresql_noproc(depends_on="people_server")
@@ -26,6 +27,7 @@ def databases(server: Server) -> set[str]:
         return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
 
 
+@pytest.mark.thorough
 def test_twenty_thousand_examples_fit_into_one_transaction(people_server: Server) -> None:
     """Rolling back to one kept savepoint takes no lock and no memory that 20,000 examples would use up."""
     with people_server.clone(people_server.template(PEOPLE)) as clone, psycopg.connect(clone.dsn) as connection:
@@ -136,6 +138,7 @@ def test_a_template_takes_no_connections(people_server: Server) -> None:
         psycopg.connect(people_server.address.dsn(people_server.template(PEOPLE)))
 
 
+@pytest.mark.thorough
 def test_two_processes_make_a_template_once(people_server: Server, tmp_path: Path) -> None:
     """Whoever comes second waits and takes what the first one made; a leftover of a killed builder is dropped."""
     tally = tmp_path / "tally"
@@ -210,6 +213,15 @@ def test_templates_that_one_made_can_be_dropped_and_those_in_use_stay(people_ser
         assert names[1] not in databases(first)
         assert names[0] in databases(first)
         second.clone(names[0]).drop()
+
+
+def test_templates_of_ones_own_stay_on_a_users_server(people_server: Server) -> None:
+    """However many there are: only those that nobody uses are dropped."""
+    with attach(people_server.address.dsn()) as users:
+        names = [users.template(Template(f"tests: own {n}", lambda _: None)) for n in range(KEPT_TEMPLATES + 2)]
+        with users.clone(names[0]) as clone, psycopg.connect(clone.dsn) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        users.drop_templates()
 
 
 def test_pytest_postgresqls_client_gets_a_database_of_our_template(client: psycopg.Connection) -> None:

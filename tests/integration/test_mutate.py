@@ -162,6 +162,7 @@ def test_the_command_prints_a_score_and_writes_json(system: Path, tmp_path: Path
     assert not any(k["operator"] == "change_default" for k in told["killed"])
 
 
+@pytest.mark.thorough
 def test_what_is_alive_is_shown_and_may_be_listed_with_a_reason(tmp_path: Path) -> None:
     """Exit code 1, the DDL, and the command that tries harder; 0 once survivors.toml says why."""
     folder = tmp_path / "numbers"
@@ -182,6 +183,7 @@ def test_what_is_alive_is_shown_and_may_be_listed_with_a_reason(tmp_path: Path) 
     assert "has no reason" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_nothing_to_mutate(system: Path) -> None:
     """A clear message."""
     result = run(system, "--operator", "drop_everything")

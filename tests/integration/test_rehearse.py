@@ -23,6 +23,8 @@ from tests.contract.fix_systems import PATHS
 from tests.integration.fix_migrations import Write
 from tests.integration.fix_server import TEST_MAJOR
 
+pytestmark = pytest.mark.thorough
+
 PEOPLE = Name("public", "people")
 FIRST = """
 CREATE TABLE people (
@@ -64,23 +66,22 @@ def lock_on(step: Step, name: Name = PEOPLE) -> Lock:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_every_system_is_clean(pgcontract_server: Server, path: Path) -> None:
+def test_every_system_is_clean(quiet_server: Server, path: Path) -> None:
     """Each rollback leads back to the step before, and up again to the same; locks are on tables that were there."""
     system = System.load(path)
     assert system.migrations is not None
-    result = rehearse_on(pgcontract_server, system)
+    result = rehearse_on(quiet_server, system)
     assert result.clean, [step.failures for step in result.steps]
     assert [step.name for step in result.steps] == [m.name for m in load_directory(system.migrations)]
     assert all(step.up_seconds and step.down_seconds and step.again_seconds for step in result.steps)
     assert result.steps[0].locks == ()
     assert all(0 < lock.seconds <= (step.up_seconds or 0) for step in result.steps for lock in step.locks)
     left = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-    with psycopg.connect(pgcontract_server.address.dsn(), autocommit=True) as connection:
-        ours = f"pgcontract_c_{pgcontract_server._databases.run}_"
+    with psycopg.connect(quiet_server.address.dsn(), autocommit=True) as connection:
+        ours = f"pgcontract_c_{quiet_server._databases.run}_"
         assert connection.execute(left, (ours,)).fetchall() == []
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("path", [p for p in PATHS if p.name != "messenger"], ids=lambda path: path.name)
 def test_rows_survive_every_migration_of_the_systems(pgcontract_server: Server, path: Path) -> None:
     """Rows written under the schema before each migration are there after it, and after its rollback."""
@@ -91,7 +92,6 @@ def test_rows_survive_every_migration_of_the_systems(pgcontract_server: Server, 
     assert all(filled.not_filled == {} and filled.changed == () and filled.up_seconds for filled in tried)
 
 
-@pytest.mark.thorough
 def test_a_migration_that_refuses_rows_of_the_schema_before_it_is_named(pgcontract_server: Server) -> None:
     """The second migration of messenger adds limits, which rows under the first need not keep: it would stop there."""
     (path,) = [path for path in PATHS if path.name == "messenger"]

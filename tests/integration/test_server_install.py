@@ -116,6 +116,7 @@ def test_the_highest_version_is_chosen_by_number() -> None:
     assert newest({"error": "x"}, 18) is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -141,6 +142,7 @@ def test_a_broken_package_leaves_nothing(
     assert not (empty_cache.parent / "x").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["../../outside", "native/../../../outside"])
 def test_a_package_whose_files_lead_out_of_it_leaves_nothing(registry: Registry, empty_cache: Path, name: str) -> None:
     """Nothing is written outside the folder that it is unpacked into."""

@@ -97,6 +97,7 @@ psycopg.connect(server.address.dsn()).close()
     assert servers_in(holder.said)
 
 
+@pytest.mark.thorough
 def test_a_killed_supervisors_server_ends_and_the_next_start_sweeps(
     hold: Hold, test_binaries: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_template_is_made_for_the_first_run_only(test_binaries: Binaries, cach
     assert {path.name: path.stat().st_ino for path in cached.glob("*.cluster")} == kept
 
 
+@pytest.mark.thorough
 def test_a_damaged_cluster_is_made_anew_and_a_half_written_one_never_seen(
     test_binaries: Binaries, cache_with_bare_cluster: Path
 ) -> None:
@@ -254,6 +256,7 @@ except ServerError as error:
     assert gone(folder[1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["with space, comma and ü", "long" * 30], ids=["odd", "long"])
 def test_any_folder_will_do(
     name: str, tmp_path: Path, test_binaries: Binaries, cache_with_bare_cluster: Path, monkeypatch: pytest.MonkeyPatch

@@ -222,6 +222,9 @@ CHECKS: Final[dict[str, tuple[str, ...]]] = {
 }
 DRAWS: Final = 25
 CASES: Final = tuple((t, e.replace("VALUE_OF_X", "x")) for t, es in CHECKS.items() for e in es)
+SAMPLED: Final = [
+    pytest.param(*case, marks=() if number % 4 == 0 else pytest.mark.thorough) for number, case in enumerate(CASES)
+]
 
 
 @dataclass(frozen=True)
@@ -272,7 +275,7 @@ def wrong(judge: Judge, type_text: str, one: Solved, values: Sequence[str | None
 
 
 @pytest.mark.parametrize("truth", [True, False])
-@pytest.mark.parametrize(("type_text", "expression"), CASES)
+@pytest.mark.parametrize(("type_text", "expression"), SAMPLED)
 def test_what_is_exact_is_true(values_judge: Judge, type_text: str, expression: str, truth: bool) -> None:
     """Boundaries, draws and fresh values of an exact domain make each literal what it is to be; NULL agrees, too.
 
@@ -333,6 +336,7 @@ def test_only_what_is_known_to_be_hard_is_left_to_the_database(type_text: str, e
 TOGETHER: Final = tuple(t for t, es in CHECKS.items() if len(es) > 3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("type_text", TOGETHER)
 def test_literals_of_several_checks_hold_together(values_judge: Judge, type_text: str) -> None:
     """Two or three atoms on one column, each with either truth: what is exact is true of every value."""

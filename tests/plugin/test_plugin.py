@@ -97,6 +97,7 @@ def test_a_broken_promise_fails_with_sql_to_paste(pytester: pytest.Pytester, fro
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("frozen")
 def test_a_test_that_asks_for_promises_gets_those_of_its_kinds(pytester: pytest.Pytester) -> None:
     """The marker chooses kinds; nothing is collected twice."""
@@ -116,11 +117,13 @@ def test_a_test_that_asks_for_promises_gets_those_of_its_kinds(pytester: pytest.
     result.stdout.fnmatch_lines(["*test_checks*db/orders.chk_amount-accepts* PASSED*"])
 
 
+@pytest.mark.thorough
 def test_xdist_workers_share_one_server(pytester: pytest.Pytester, frozen: Path) -> None:
     """The same tests with the same ids pass on two workers."""
     run(pytester, "-n", "2").assert_outcomes(passed=len(cases(frozen)))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("shop")
 def test_a_missing_contract_ends_the_run_with_one_message(pytester: pytest.Pytester) -> None:
     """The remedy is the command that freezes it."""
@@ -143,6 +146,7 @@ def test_a_project_without_systems_is_left_alone(pytester: pytest.Pytester) -> N
     result.stdout.no_fnmatch_line("pgcontract:*")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("frozen")
 def test_a_server_that_dies_ends_the_run_once(pytester: pytest.Pytester) -> None:
     """One clear end with exit code 2, not a failure for every test that is left."""

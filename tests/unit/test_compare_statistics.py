@@ -93,6 +93,7 @@ def test_a_record_beside_itself_is_the_same(times: list[float]) -> None:
     assert found.verdict(1.0001) == "same"
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=25)
 @given(seeds, st.floats(0.001, 0.02), effects, st.integers(20, 3000), st.integers(20, 3000))
 def test_a_shift_between_records_is_found(seed: int, noise: float, effect: float, first: int, second: int) -> None:
@@ -164,6 +165,7 @@ def test_drift_is_no_difference() -> None:
     assert pair.executions == len(measured) == 4 * BLOCKS
 
 
+@pytest.mark.thorough
 def test_a_close_call_is_measured_longer() -> None:
     """While a floor is inside of the interval there are more blocks, up to a limit; a clear one needs no more."""
     source = random.Random(0)

@@ -154,7 +154,9 @@ class Databases:
     def _drop_old_templates(self, connection: psycopg.Connection[Any]) -> None:
         """Keep a user's server from filling up: the newest of our templates stay, and those that a run uses."""
         for name in _databases(connection, TEMPLATE)[KEPT_TEMPLATES:]:
-            self._drop_unless_claimed(connection, name)
+            # a session's own lock would not keep it from taking the lock once more
+            if name not in self._claims:
+                self._drop_unless_claimed(connection, name)
 
     def _drop_unless_claimed(self, connection: psycopg.Connection[Any], name: str) -> None:
         """Drop a template, or a dead run's clone, unless some other process claims it."""
