@@ -15,9 +15,10 @@ from pgcontract.catalog import read_catalog
 from pgcontract.contract import Contract
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.invariants import Exploration, InvariantError, invariants_of
+from pgcontract.invariants.files import shown
 from pgcontract.migrations import prepare
 from pgcontract.server import Server
-from pgcontract.session import Session
+from pgcontract.session import Answer, Session
 from pgcontract.system import System
 from pgcontract.verify import Plan, Result, verify
 from tests.integration.test_command_verify import pgcontract, refused
@@ -398,3 +399,12 @@ def test_a_contract_of_pytest_has_its_invariants(made: Made, pgcontract_server: 
         assert "--only invariants.balance" in str(caught.value)
     finally:
         harness.close()
+
+
+def test_what_an_invariant_returns_is_cut_and_harmless() -> None:
+    """A long value floods no terminal, and a control character reaches none."""
+    told = shown(Answer(rows=[(b"x" * 1_000_000, "\x1b[2Jé".encode(), None)] * 5, columns=("a", "b", "c"), count=5))
+    assert len(told) < 1500
+    assert "\x1b" not in told
+    assert "é, c = NULL" in told
+    assert told.endswith("and 2 more")

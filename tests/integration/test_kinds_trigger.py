@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import psycopg
 import pytest
+from psycopg import errors
 
 from pgcontract.contract import read, trigger_id
 from pgcontract.model import Function, Name, Trigger
@@ -148,6 +149,17 @@ def named(called: Called, defect: Planted) -> str:
     return " ".join(f"{called} {defect}".split())
 
 
+NO_FUNCTION = (errors.SyntaxError, errors.UndefinedObject, errors.InvalidFunctionDefinition, errors.DatatypeMismatch)
+"""What PostgreSQL says to a body that is none; anything else is no reason to call a defect seen."""
+NO_SUCH_TRIGGER = (
+    *NO_FUNCTION,
+    errors.FeatureNotSupported,
+    errors.InvalidObjectDefinition,
+    errors.InvalidColumnReference,
+    errors.WrongObjectType,
+)
+
+
 def among(patterns: dict[str, str], name: str) -> bool:
     """Whether some pattern is about this defect."""
     return any(re.search(pattern, name) for pattern in patterns)
@@ -162,12 +174,12 @@ def unseen_triggers(bench: Bench, promise: TriggerPromise) -> list[str]:
     """The trigger's defects that can be created and that its proof does not see."""
     found = []
     for label, defect in trigger_defects(promise.trigger):
-        try:
-            with bench.with_trigger(promise, defect):
-                evidence = bench.prove(promise)
-        except psycopg.Error:
-            # there is no such trigger
-            continue
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(bench.with_trigger(promise, defect))
+            except NO_SUCH_TRIGGER:
+                continue
+            evidence = bench.prove(promise)
         if evidence.contradiction is None:
             found.append(f"{promise.id} {label}")
     return found
@@ -178,20 +190,20 @@ def seen(bench: Bench, called: Called, defect: Planted) -> bool:
     promises = bench.calling(called.function.name.name)
     for promise in promises:
         bench.rehearse(promise)
-    try:
-        with bench.with_body(promises[0], defect.body):
-            if any(bench.judge(promise, examples=0).contradiction is not None for promise in promises):
-                # whatever the seed
-                return True
-            missed = 0
-            for seed in range(SEEDS):
-                judged = (bench.judge(p, seed=seed, examples=DEFAULT_EXAMPLES) for p in promises)
-                missed += all(evidence.contradiction is None for evidence in judged)
-                if missed > SEEDS - FOUND:
-                    return False
-    except psycopg.Error:
-        # it is no function
-        return True
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(bench.with_body(promises[0], defect.body))
+        except NO_FUNCTION:
+            return True
+        if any(bench.judge(promise, examples=0).contradiction is not None for promise in promises):
+            # whatever the seed
+            return True
+        missed = 0
+        for seed in range(SEEDS):
+            judged = (bench.judge(p, seed=seed, examples=DEFAULT_EXAMPLES) for p in promises)
+            missed += all(evidence.contradiction is None for evidence in judged)
+            if missed > SEEDS - FOUND:
+                return False
     return True
 
 

@@ -442,3 +442,22 @@ def test_files_are_checked_before_anything_is_executed(empty_database: str, writ
     with pytest.raises(MigrationError, match="does not parse"):
         Runner(empty_database, folder).up()
     assert tables(empty_database) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "secret"),
+    [
+        ("CREATE ROLE postgres LOGIN PASSWORD 'hunter2';", "hunter2"),
+        ("INSERT INTO pg_catalog.pg_class (relpages) VALUES ('alice@example.org');", "alice"),
+        ("SELECT 'card 4111'::INTEGER;", "4111"),
+    ],
+)
+def test_a_failing_statement_is_told_without_its_values(
+    write: Write, empty_database: str, statement: str, secret: str
+) -> None:
+    """Neither in the message, nor in what is shown of the file: both end up in logs."""
+    folder = write({"001-bad.sql": f"{statement}\n-- ROLLBACK\nSELECT 1;\n"})
+    with pytest.raises(MigrationFailed) as caught:
+        Runner(empty_database, folder).up()
+    assert secret not in str(caught.value)
+    assert caught.value.line == 1

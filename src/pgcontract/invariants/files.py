@@ -19,6 +19,8 @@ from pgcontract.system import System
 KIND: Final = "invariant"
 WRITES: Final = "25006"
 TOO_LONG: Final = "57014"
+MOST_SHOWN: Final = 200
+"""Characters of one value."""
 MOST_ROWS_SHOWN: Final = 3
 READ_ONLY: Final = (Statement("SAVEPOINT asked"), Statement("SET TRANSACTION READ ONLY"))
 WRITABLE_AGAIN: Final = Statement("ROLLBACK TO SAVEPOINT asked")
@@ -132,11 +134,19 @@ def shown(answer: Answer) -> str:
     """The first rows of an answer, on one line."""
     names = answer.columns or ()
     rows = [
-        ", ".join(f"{c} = {'NULL' if v is None else v.decode()}" for c, v in zip(names, row, strict=True))
-        for row in answer.rows[:MOST_ROWS_SHOWN]
+        ", ".join(f"{c} = {_cut(v)}" for c, v in zip(names, row, strict=True)) for row in answer.rows[:MOST_ROWS_SHOWN]
     ]
     more = f" and {len(answer.rows) - MOST_ROWS_SHOWN} more" if len(answer.rows) > MOST_ROWS_SHOWN else ""
-    return ("; ".join(f"({row})" for row in rows) + more).replace("\n", " ")
+    return "; ".join(f"({row})" for row in rows) + more
+
+
+def _cut(value: bytes | None) -> str:
+    """A value for people: not too much of it, and nothing that a terminal would act upon."""
+    if value is None:
+        return "NULL"
+    text = value[: 4 * MOST_SHOWN].decode(errors="ignore")[:MOST_SHOWN]
+    text = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text + ("…" if len(value.decode(errors="ignore")) > MOST_SHOWN else "")
 
 
 def refused(invariant: Invariant, refusal: Refusal) -> InvariantError:

@@ -78,7 +78,7 @@ def numbered_paths(directory: Path) -> tuple[tuple[int, Path], ...]:
 def migration_paths(directory: Path) -> tuple[Path, ...]:
     """The folder's ``.sql`` files. Raises MigrationError where the folder cannot be read."""
     try:
-        return tuple(sorted(path for path in directory.iterdir() if path.suffix == ".sql"))
+        return tuple(sorted(path for path in directory.iterdir() if path.suffix.lower() == ".sql"))
     except OSError as error:
         raise MigrationError(
             "The folder of migrations cannot be read",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ class Runner:
         self._settings = dict(settings or {})
         for name, seconds in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
             if seconds is not None:
-                self._settings[name] = f"{round(seconds * 1000)}ms"
+                self._settings[name] = f"{max(1, ceil(seconds * 1000))}ms"
         self._lock_seconds = lock_seconds
         self._patience = 2.0 if lock_timeout is None else max(lock_timeout / 4, 0.01)
         self._on_event = on_event or (lambda _: None)

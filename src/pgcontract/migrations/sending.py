@@ -6,6 +6,7 @@ While a statement waits for a lock, a second session looks who holds it: once th
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 
 from pgcontract.errors import MigrationError
 from pgcontract.migrations.session import APPLICATION_NAME, Connection, broken, logger, lost
-from pgcontract.sql import SqlError, line_of, split, without_values
+from pgcontract.sql import SqlError, line_of, scan, split, without_values
 
 _STATEMENT_FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE})
 _SHUTTING_DOWN: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
@@ -181,6 +182,21 @@ def _ready(happened: int) -> int:
     return (1 if reading else 0) | (2 if happened & select.POLLOUT else 0)
 
 
+_DATA_EXCEPTION = "22"
+_QUOTED = re.compile(r'"[^"]*"')
+"""What the server says of data that it cannot take holds the data."""
+
+
+def _without_texts(statement: str) -> str:
+    """The statement with nothing in its quotes: they may hold a password, or somebody's data."""
+    told, end = "", 0
+    for token in scan(statement):
+        if token.kind == "SCONST" and not token.text.startswith("$"):
+            told += statement[end : token.start] + "'…'"
+            end = token.end
+    return told + statement[end:]
+
+
 def _failure(
     path: Path, sql: str, first_line: int, ordinal: int, diag: Diagnostic, lookout: Lookout | None
 ) -> MigrationFailed:
@@ -191,7 +207,8 @@ def _failure(
         # a server newer than the parser took what the parser does not know
         statements = ()
     if ordinal <= len(statements):
-        line, text = statements[ordinal - 1].line, statements[ordinal - 1].text.splitlines()[0][:120]
+        line, statement = statements[ordinal - 1].line, statements[ordinal - 1].text
+        text = _without_texts(statement).splitlines()[0][:120]
     if diag.statement_position:
         # counted in characters of everything that was sent
         line = line_of(sql, int(diag.statement_position) - 1)
@@ -199,6 +216,8 @@ def _failure(
     if diag.message_hint:
         message += f" ({diag.message_hint})"
     sqlstate = diag.sqlstate or "XX000"
+    if sqlstate.startswith(_DATA_EXCEPTION):
+        message = _QUOTED.sub('"…"', message)
     told = {}
     if sqlstate in {_LOCK_TIMEOUT, _CANCELLED} and lookout is not None and lookout.seen:
         told = {"holders": lookout.seen, "remedy": "wait for them, or end their session, and run again"}

@@ -94,13 +94,6 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
     if verbose:
         for verdict in result.verdicts:
             console.print(Text(f"{verdict.verdict:<12}{verdict.id}  {verdict.clause}"))
-        if result.explored is not None:
-            explored = result.explored
-            tried = explored.steps + sum(explored.refused.values())
-            console.print(
-                f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them refused;"
-                f" reached {explored.reach}"
-            )
         console.print()
     if not quiet:
         console.print(table(result.verdicts))
@@ -109,6 +102,16 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
             kinds = dict.fromkeys(v.kind for v in uncovered)
             each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
             console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+        if result.explored is not None:
+            explored = result.explored
+            tried = explored.steps + sum(explored.refused.values())
+            console.print(
+                Text(
+                    f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
+                    f" refused; reached {explored.reach}",
+                    style="dim",
+                )
+            )
         missed = result.explored.reach.missed if result.explored is not None else ()
         if missed:
             more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
