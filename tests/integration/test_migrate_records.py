@@ -246,3 +246,15 @@ def test_an_unreadable_file_stops_everything(empty_database: str, write: Write, 
     assert "004-folder.sql" in (caught.value.where or "")
     assert tmp_path.exists()
     assert execute(empty_database, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
+
+
+def test_a_failed_up_does_not_hide_another_tools_table(empty_database: str, write: Write) -> None:
+    """It leaves an empty table of ours; what the other tool has not applied is not recorded."""
+    execute(empty_database, OTHERS["node-pg-migrate"][1])
+    execute(empty_database, "CREATE TABLE t1 (v TEXT); CREATE TABLE t2 (v TEXT)")
+    runner = Runner(empty_database, write(THREE))
+    with pytest.raises(MigrationError):
+        runner.up()
+    adopted = runner.baseline()
+    assert (adopted.names, adopted.tool) == (("001-m1", "002-m2"), "node-pg-migrate")
+    assert [name for name, _ in runner.up().done] == ["003-m3"]

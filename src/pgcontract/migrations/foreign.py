@@ -12,7 +12,7 @@ from psycopg import sql
 from pgcontract.errors import MigrationError
 from pgcontract.migrations.reading import Source
 from pgcontract.migrations.session import Connection
-from pgcontract.migrations.tracking import columns_of
+from pgcontract.migrations.tracking import COLUMNS, columns_of
 from pgcontract.names import Name
 
 
@@ -73,7 +73,8 @@ def found(connection: Connection, name: Name, files: Sequence[Source]) -> Adopti
     Raises MigrationError where what bears our name is nobody's that is known, or has applied what no file is.
     """
     columns = columns_of(connection, name)
-    if columns is not None:
+    # an empty one of ours, which a failed `up` has left, says nothing of another tool's
+    if columns is not None and not set(COLUMNS) <= columns:
         tool = tool_of(columns)
         if tool is None:
             raise foreign(name, columns)

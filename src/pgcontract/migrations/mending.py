@@ -48,7 +48,7 @@ def baseline(connection: Connection, table: TrackingTable, files: Sequence[Sourc
         raise MigrationError(
             "This database has been migrated by pgcontract already", where=str(table.name), remedy=_SEE
         )
-    adoption = None if ours else _others(connection, table, files, to)
+    adoption = _others(connection, table, files, to)
     kept = None
     if adoption is not None and adoption.table == table.name:
         kept = foreign.set_aside(connection, adoption)
@@ -73,7 +73,7 @@ def _others(
     if to is None:
         return foreign.found(connection, table.name, files)
     columns = columns_of(connection, table.name)
-    if columns is None:
+    if columns is None or set(COLUMNS) <= columns:
         return None
     tool = foreign.tool_of(columns)
     if tool is None:
