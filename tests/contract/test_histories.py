@@ -47,7 +47,7 @@ def explored(system: System, system_database: str, request: pytest.FixtureReques
 
 @pytest.mark.parametrize(
     "explored",
-    [(100, seed) for seed in range(6)],
+    [(100, seed) for seed in range(3)],
     indirect=True,
     ids=str,
 )
