@@ -65,6 +65,8 @@ EQUIVALENT: dict[str, str] = {
     # messenger
     r"(add|subtract)_unread delete_statement: (SELECT chat_id, user_id, EXISTS|IF NOT several)": GENERAL,
     r"change_unread delete_statement: SELECT chat_id": GENERAL,
+    r"advance_last_message delete_statement: SELECT chat_id, id": GENERAL,
+    r"advance_last_message replace_operator: > → >= in WHEN \(last_message_at": SAME,
     r"touch_messages drop_condition: message_id IS NOT NULL → TRUE": NOTHING,
     r"release_last_message drop_condition: id = OLD\.chat_id AND": SAME,
     r"require_content swap_names: NEW → OLD in RAISE EXCEPTION": TOLD,
@@ -244,8 +246,11 @@ def test_defects_planted_in_a_function_are_seen(called: Called, bench_of: Callab
 def test_every_defect_planted_in_a_function_is_seen(called: Called, bench_of: Callable[[Path], Bench]) -> None:
     """All but those that are listed; and of those that are listed none, or the lists would be wrong."""
     defects = called.defects[:: 1 if ALL else FEWER]
-    names = [named(called, defect) for defect in defects]
-    assert unseen(bench_of(called.path), called, defects) == [name for name in names if listed(name)]
+    found = unseen(bench_of(called.path), called, defects)
+    assert [name for name in found if not listed(name)] == []
+    if ALL:
+        # a sample cannot tell whether a list has become too long
+        assert found == [name for defect in defects if listed(name := named(called, defect))]
 
 
 def test_every_reason_is_needed() -> None:

@@ -468,6 +468,9 @@ def test_what_is_interrupted_is_undone(social_selling_target: Database, how: str
         database.all(f"SELECT pg_terminate_backend(pid) {others}")
     else:
         process.send_signal(signal.Signals[how])
+    if how == "SIGINT" and not eventually(lambda: process.poll() is not None, within=15):
+        # Python swallows one that comes while a callback of the garbage collector runs: people press it again
+        process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == {"SIGINT": 130, "SIGKILL": -9, "lost connection": 2}[how], said
     assert "Traceback" not in said
