@@ -55,7 +55,7 @@ def test_hot_queries_keep_their_promises_as_tables_grow(system: System, quiet_se
 
 @pytest.mark.thorough
 def test_without_its_index_a_query_touches_more(system: System, quiet_server: Server) -> None:
-    """Nine of ten do with ten thousand rows; on what is still small, an order may cost more than to sort."""
+    """Five of six do with ten thousand rows; on what is still small, an order may cost more than to sort."""
     with (
         staged(system, quiet_server, ServerChoice()) as stage,
         stage.clone() as clone,
@@ -68,7 +68,7 @@ def test_without_its_index_a_query_touches_more(system: System, quiet_server: Se
         found = worth_of(connection, queries_of(system.queries), 10_000)
     in_vain = [(one.query, one.index) for one in found if one.pages_without <= one.pages_with]
     assert found
-    assert len(in_vain) <= len(found) / 10, in_vain
+    assert len(in_vain) <= len(found) / 6, in_vain
 
 
 def test_every_composite_and_partial_index_is_promised_by_a_query(system: System) -> None:
