@@ -1,6 +1,5 @@
 -- The dashboard's curve: a user's sums by day.
 -- uses: idx_analytics_daily_unique
--- sorts: because a month of rows may be fetched page by page and sorted, which costs no more pages
 -- $1 uuid: the user; from analytics_daily_summary.user_id
 -- $2 date: since when; from (SELECT max(date) - 30 FROM analytics_daily_summary WHERE user_id = $1)
 SELECT date, event_category, event_type, event_count, total_value
