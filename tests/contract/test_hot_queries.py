@@ -17,7 +17,7 @@ ALL = {path.name: queries_of(System.load(path).queries) for path in PATHS}
 # what is not there at a small size: one row of many is such
 MAY_BE_EMPTY = 0.1
 SORTED_SOMEWHERE = {"dashboard_days"}
-"""Of ten thousand rows 15 sorts a month of a user's, although its index gives the order."""
+"""Of ten thousand rows 15 sorts a month of a user's, although its index gives the order, and so reads more of it."""
 
 
 def broken(system: System, server: Server, sizes: tuple[int, ...]) -> list[str]:
@@ -41,7 +41,7 @@ def broken(system: System, server: Server, sizes: tuple[int, ...]) -> list[str]:
         if one.verdict == "broken"
         for measured in one.measured
         for problem in measured.problems or (["no row"] if one.unanswered else [])
-        if not (one.query in SORTED_SOMEWHERE and "are sorted" in problem)
+        if one.query not in SORTED_SOMEWHERE or ("are sorted" not in problem and "pages more of indexes" not in problem)
     ]
 
 
