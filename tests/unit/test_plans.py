@@ -215,7 +215,7 @@ def test_the_rows_that_an_answer_is_made_of(statement: str, sorted_afterwards: b
 
 def grown(rows: int, pages: int, bound: int, heap: int) -> Checked:
     """A query that was measured once."""
-    measured = Measured("large", "custom", 50, pages, bound, heap, 2, 1.1 * bound + 2, 0.1, "Index Scan")
+    measured = Measured("large", "custom", 50, pages, bound, heap, bound - heap, 2, 1.1 * bound + 2, 0.1, "Index Scan")
     return Checked("page", "page.sql", ("idx",), "1.1 * bound + 2", rows, (measured,))
 
 
@@ -236,3 +236,24 @@ def test_a_query_that_never_returns_a_row_shows_nothing() -> None:
     nothing = Checked("page", "page.sql", ("idx",), "", 1000)
     assert [c.verdict for c in with_growth([nothing, replace(nothing, rows=10_000)])] == ["broken", "broken"]
     assert [c.verdict for c in with_growth([nothing, grown(10_000, 4, 4, 2)])] == ["empty", "kept"]
+
+
+def test_growth_takes_a_plans_own_pages_away() -> None:
+    """First a bitmap read each page once, later the order is worth coming back: neither is the index's growth."""
+    bitmap = grown(1000, 15, 28, 13)
+    (one,) = bitmap.measured
+    bitmap = replace(bitmap, measured=(replace(one, indexes=2),))
+    in_order = grown(10_000, 125, 125, 122)
+    assert [c.verdict for c in with_growth([bitmap, in_order])] == ["kept", "kept"]
+
+
+def test_rows_may_be_sorted_where_their_order_comes_back_to_pages() -> None:
+    """All of them are given, and they are not too many; else an index has to give the order."""
+    heap = Node("Bitmap Heap Scan", relation="messages", alias="messages", rows=123, loops=1)
+    sort = Node("Sort", rows=123, loops=1, children=(heap,))
+    apart = replace(PROMISED, uses=[], apart=["messages"])
+    assert broken(Plan(sort, 0.1), apart) == ()
+    assert broken(Plan(sort, 0.1), replace(apart, apart=())) != ()
+    assert broken(Plan(replace(sort, rows=50), 0.1), apart) != ()
+    many = replace(sort, rows=2000, children=(replace(heap, rows=2000),))
+    assert broken(Plan(many, 0.1), apart) != ()

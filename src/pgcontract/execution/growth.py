@@ -30,7 +30,7 @@ def with_growth(checked: Iterable[Checked]) -> list[Checked]:
                 first.setdefault((one.query, measured.size, measured.plan), measured) if measured.bound else measured
             )
             grown = (measured.pages - measured.heap) - (start.pages - start.heap)
-            explained = (measured.bound - measured.heap) - (start.bound - start.heap)
+            explained = measured.indexes - start.indexes
             if grown > TOLERANCE * max(explained, 0) + measured.levels + SLACK and not one.limited:
                 said = (
                     f"{grown} pages more of indexes than on fewer rows, where {max(explained, 0)} by its rows and"

@@ -13,7 +13,8 @@ class Measured:
     """One execution.
 
     ``size`` is the parent's: large, middling, small; ``plan`` is custom, or the one that a session arrives at.
-    ``bound`` is 0 for what writes; ``heap`` the part of it that is pages of tables.
+    ``bound`` is 0 for what writes. ``heap`` and ``indexes`` are the least pages of tables and of indexes of this very
+    plan: another one may do with fewer, or be allowed more.
     """
 
     size: str
@@ -22,6 +23,7 @@ class Measured:
     pages: int
     bound: int
     heap: int
+    indexes: int
     levels: int
     most: float
     milliseconds: float

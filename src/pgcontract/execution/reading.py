@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from pgcontract.execution.facts import Database
@@ -28,7 +28,7 @@ def measured_reading(database: Database, query: Query, size: str, values: Sequen
         plan = executed(connection, query, values)
     facts = database.facts(query, values)
     bound = bound_of(plan, facts)
-    found = [_judged(database, query, (size, values), (plan, facts, bound), "custom")]
+    found = [_judged(database, query, (size, values), (plan, facts, bound), bound.pages, "custom")]
     if query.parameters:
         with prepared(connection, query, "arrived"):
             kept = executed(connection, query, values) if arrive(connection, query, values) else None
@@ -36,33 +36,36 @@ def measured_reading(database: Database, query: Query, size: str, values: Sequen
             # what it sorts it has to read before, and it does not know how much that is of these values
             sorts = any(node.kind in SORTS for node in kept.root.walk())
             facts = database.facts(query, values, generic=True, sorts=sorts)
-            own = max(bound, bound_of(kept, facts), key=_pages)
-            found.append(_judged(database, query, (size, values), (kept, facts, own), "arrived"))
+            own = bound_of(kept, facts)
+            least = max(bound.pages, own.pages)
+            found.append(_judged(database, query, (size, values), (kept, facts, own), least, "arrived"))
     return found
 
 
-def promised(
-    database: Database, query: Query, uses: Sequence[str], joined: Mapping[str, int], *, general: bool = False
-) -> Promised:
+def promised(database: Database, query: Query, uses: Sequence[str], facts: Facts, *, general: bool = False) -> Promised:
     """What the query's plan must be like."""
     tables = {name: index.table for name, index in database.indexes.items()}
-    return Promised(uses, database.pages, tables, sorts=bool(query.sorts), general=general, joined=joined)
+    apart = {alias for alias, visits in facts.answer.items() if visits.changes > visits.pages}
+    return Promised(
+        uses, database.pages, tables, sorts=bool(query.sorts), general=general, joined=facts.joined, apart=apart
+    )
 
 
 def _judged(
-    database: Database, query: Query, asked: Asked, found: tuple[Plan, Facts, Bound], planned: Planned
+    database: Database, query: Query, asked: Asked, found: tuple[Plan, Facts, Bound], least: int, planned: Planned
 ) -> Measured:
+    """``least``: the pages that the limit is computed from, where they are not the plan's own bound."""
     size, values = asked
     plan, facts, bound = found
     rows, pages = round(plan.root.rows), plan.root.buffers
-    most = query.limit.amount(bound=bound.pages, rows=rows)
+    most = query.limit.amount(bound=least, rows=rows)
     # a smaller parent may be found as well by another index, within as many pages
     uses = query.uses if size == LARGEST and planned == "custom" else ()
-    problems = list(broken(plan, promised(database, query, uses, facts.joined, general=planned == "arrived")))
+    problems = list(broken(plan, promised(database, query, uses, facts, general=planned == "arrived")))
     if pages > most:
         problems.append(
             f"{pages} pages are touched, and at most {most:.1f} are promised ({query.limit.formula}, "
-            f"where bound is {bound.pages}: {'; '.join(bound.parts)})"
+            f"where bound is {least}; of this plan: {'; '.join(bound.parts)})"
         )
     problems += row_problems(query, rows)
     text = ""
@@ -76,8 +79,9 @@ def _judged(
         plan=planned,
         rows=rows,
         pages=pages,
-        bound=bound.pages,
+        bound=least,
         heap=bound.heap_pages,
+        indexes=bound.index_pages,
         levels=bound.levels,
         most=most,
         milliseconds=plan.milliseconds,
@@ -85,10 +89,6 @@ def _judged(
         problems=tuple(problems),
         shown=text,
     )
-
-
-def _pages(bound: Bound) -> int:
-    return bound.pages
 
 
 def row_problems(query: Query, rows: int) -> list[str]:

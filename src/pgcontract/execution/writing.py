@@ -13,6 +13,7 @@ from pgcontract.execution.reading import promised as structure
 from pgcontract.execution.reading import row_problems
 from pgcontract.execution.session import executed, prepared, shown, told
 from pgcontract.execution.values import SIZES, literals
+from pgcontract.plans.bounds import Facts
 from pgcontract.plans.judging import LARGE, broken
 from pgcontract.plans.tree import Plan
 from pgcontract.queries import Query
@@ -82,6 +83,7 @@ def measured_writing(database: Database, query: Query, size: str, values: Sequen
             pages=pages,
             bound=0,
             heap=0,
+            indexes=0,
             levels=0,
             most=most,
             milliseconds=plan.milliseconds,
@@ -108,7 +110,7 @@ def _written(database: Database, query: Query, values: Sequence[str]) -> tuple[C
 def _problems(database: Database, query: Query, plan: Plan, counted: Counted, promised: Sequence[str]) -> list[str]:
     # an index that a trigger, a foreign key or a function reads is used as well
     uses = [name for name in promised if not counted.scans.get(name)]
-    found = list(broken(plan, structure(database, query, uses, {})))
+    found = list(broken(plan, structure(database, query, uses, Facts())))
     found += [
         f"{name} is read from end to end by a trigger, a foreign key or a function: {database.pages[name]} pages"
         for name in counted.scans

@@ -13,7 +13,8 @@ descents of an index would."""
 FEW = 100
 """Rows that may be sorted where all of them are given: it costs less than to jump between pages in an index's order."""
 FEW_ON_AVERAGE = 1000
-"""Rows that a plan for all values may sort: it is made for a parent of average size."""
+"""Rows that a plan for all values may sort, which is made for a parent of average size; and rows, all of them given,
+that any plan may sort where to read them in an index's order would come back to their pages."""
 PAGES_A_LOOKUP = 2
 SORTS = ("Sort", "Incremental Sort")
 
@@ -23,7 +24,8 @@ class Promised:
     """What a plan must be like. ``pages`` are those of each table; ``tables`` those of the promised indexes.
 
     ``sorts``: no index can give the promised order; ``general``: the plan is for all values. ``joined`` are the rows
-    of the answer by the aliases of tables that no promised index is of.
+    of the answer by the aliases of tables that no promised index is of; ``apart`` are the aliases of those whose rows,
+    in the promised order, come back to pages that were read before.
     """
 
     uses: Collection[str]
@@ -32,6 +34,7 @@ class Promised:
     sorts: bool = False
     general: bool = False
     joined: Mapping[str, int] = field(default_factory=dict)
+    apart: Collection[str] = ()
 
     def small(self, node: Node) -> bool:
         """Whether to read its table from end to end takes no more than to look its rows up."""
@@ -58,13 +61,21 @@ def _unused(plan: Plan, promised: Promised) -> Iterator[str]:
             yield f"{index} is promised and not used"
 
 
+def _sortable(node: Node, promised: Promised) -> float:
+    """How many rows of large tables may be sorted."""
+    if promised.general:
+        return FEW_ON_AVERAGE
+    apart = any(below.alias in promised.apart for below in node.walk())
+    return min(FEW_ON_AVERAGE if apart else FEW, node.rows)
+
+
 def _node(node: Node, promised: Promised) -> Iterator[str]:
     if node.kind == "Seq Scan" and not promised.small(node):
         yield f"{node.relation} is read from end to end: {promised.pages[node.relation or '']} pages"
     if node.kind in SORTS and not promised.sorts:
         large = {below.relation for below in node.walk() if promised.pages.get(below.relation or "", 0) > LARGE}
         given = max(child.rows for child in node.children)
-        if large and (given > FEW_ON_AVERAGE if promised.general else given > min(FEW, node.rows)):
+        if large and given > _sortable(node, promised):
             named = ", ".join(sorted(map(str, large)))
             yield f"{given:.0f} rows of {named} are sorted, which an index should give in order"
     if node.lossy:
