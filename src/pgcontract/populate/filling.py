@@ -33,9 +33,11 @@ SETTINGS: Final = {
     "max_parallel_workers_per_gather": "0",
     "work_mem": "128MB",
     "maintenance_work_mem": "512MB",
-    "temp_buffers": "64MB",
 }
 """For the one transaction. What rows hold must not hang on the session; parallel workers would change their order."""
+WHERE_POSSIBLE: Final = {"client_connection_check_interval": "250ms", "temp_buffers": "64MB"}
+"""A server that looks for its client only now and then would go on for as long as its statement runs, but not every
+operating system lets it; and a session that has used a temporary table keeps the memory that it has for them."""
 
 
 def populate(
@@ -117,12 +119,12 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
             connection.execute(f"SET LOCAL {name} TO DEFAULT")
         else:
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
-    try:
-        with connection.transaction():
-            # a server that looks for its client only now and then would go on for as long as its statement runs
-            connection.execute("SET LOCAL client_connection_check_interval = '250ms'")
-    except psycopg.errors.InvalidParameterValue:
-        logger.info("this server cannot watch its clients: what a killed run did is undone when its statement ends")
+    for name, value in WHERE_POSSIBLE.items():
+        try:
+            with connection.transaction():
+                connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        except psycopg.errors.InvalidParameterValue:
+            logger.info("%s is not set: this server, or session, does not let it be", name)
 
 
 def _existing(connection: psycopg.Connection[Any], catalog: Catalog) -> dict[Name, int]:
