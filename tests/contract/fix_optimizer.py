@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ INSTALLATION = """
     INSERT INTO app_instances (instance_id, site_host, plan_id, credits_total)
     VALUES ('shop', 'shop.example.com', 'free', 100)
 """
-
+AGREES = "job_status_agrees"
+"""The constraint by whose name a status that items contradict is refused."""
+WORKERS = 16
 
 # who waits for longer has been locked out
 LIMITS = "-c lock_timeout=20s -c statement_timeout=60s"
@@ -107,6 +111,34 @@ def waits(desk: Desk, name: str) -> bool:
     """Whether the session of this name waits for a lock."""
     waiting = "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
     return desk.session.execute(waiting, (name,)).rowcount == 1
+
+
+def together(work: Callable[[int], object], workers: int = WORKERS) -> list[Any]:
+    """Run it by so many threads, which start at once; what they gave."""
+    start = threading.Barrier(workers)
+
+    def run(worker: int) -> object:
+        start.wait(timeout=30)
+        return work(worker)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return [done.result(timeout=120) for done in [pool.submit(run, worker) for worker in range(workers)]]
+
+
+def deadlocks(desk: Desk) -> int:
+    """How many there were in the database."""
+    ((found,),) = desk.run("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert isinstance(found, int)
+    return found
+
+
+def try_to(session: psycopg.Connection, query: str, *parameters: object) -> psycopg.Error | None:
+    """Run it; the error where it was refused."""
+    try:
+        session.execute(query.encode(), parameters)
+    except psycopg.Error as error:
+        return error
+    return None
 
 
 @pytest.fixture
