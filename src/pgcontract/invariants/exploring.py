@@ -167,7 +167,7 @@ class Explorer:
         if self._begun % HISTORIES_A_TRANSACTION == 0:
             self._fresh_transaction()
         self._begun += 1
-        (self.focus,) = random.choices(self._focuses, self._weights) if self._focuses else ((),)
+        (self.focus,) = random.choices(self._focuses, self._chances()) if self._focuses else ((),)
         self._history, self._saved, self._savepoints = [], [], 0
         self._failed = False
         self.over = self.done
@@ -247,6 +247,13 @@ class Explorer:
             self._counters.read(self._session)
         self._session.leave()
         self._session.enter(self._counters.setup)
+
+    def _chances(self) -> list[int]:
+        """How likely each focus is: every second history goes to tables that no step has changed, while there are."""
+        unmet = [not any(t.name in self._written for t in focus) for focus in self._focuses]
+        if not any(unmet) or self._begun % 2 == 0:
+            return self._weights
+        return [weight * missed for weight, missed in zip(self._weights, unmet, strict=True)]
 
     def _looked_at(self) -> tuple[Name, ...]:
         return tuple(t.name for t in self.focus if t.name in self._reads)
