@@ -269,6 +269,49 @@ def test_levels_are_estimated_where_nobody_may_look_into_pages(house: psycopg.Co
     assert (found.verdict, found.estimated) == ("kept", False)
 
 
+PARTED = """
+DROP TABLE notes;
+CREATE TABLE notes (id INTEGER, room_id INTEGER NOT NULL, written_at TIMESTAMPTZ NOT NULL, word TEXT NOT NULL)
+  PARTITION BY RANGE (written_at);
+CREATE TABLE notes_2024 PARTITION OF notes FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE notes_2025 PARTITION OF notes FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE INDEX idx_notes_room ON notes (room_id, written_at DESC);
+INSERT INTO notes
+SELECT n, 1 + (n * n) % 199, '2024-01-01 UTC'::TIMESTAMPTZ + n * INTERVAL '1 hour', md5(n::TEXT)
+FROM generate_series(1, 17000) AS n;
+"""
+FORGET = """\
+-- A room's notes go.
+-- uses: idx_notes_room
+-- writes
+-- pages: at most 6 * rows + 20
+-- wal: at most 200 * rows + 1000 bytes
+-- $1 integer: the room; from notes.room_id
+DELETE FROM notes WHERE room_id = $1
+"""
+
+
+@pytest.mark.parametrize(
+    ("ddl", "text", "said"),
+    [
+        ("", PAGE, ""),
+        ("", FORGET, ""),
+        ("DROP INDEX idx_notes_room; CREATE INDEX idx_notes_room ON rooms (name)", PAGE, "read from end to end"),
+        ("", PAGE.replace("WHERE room_id = $1", "WHERE room_id + 0 = $1"), "idx_notes_room is promised and not used"),
+    ],
+    ids=["reads", "writes", "without its index", "past its index"],
+)
+def test_a_partitioned_index_is_used_by_its_partitions(
+    house: psycopg.Connection, ddl: str, text: str, said: str
+) -> None:
+    """What is promised of the whole table's index is kept by those of its partitions."""
+    house.execute(PARTED.encode())
+    house.execute(ddl.encode())
+    found = checked(house, text)
+    assert found.verdict == ("broken" if said else "kept"), problems(found)
+    assert said in problems(found)
+
+
 def test_the_worth_of_an_index(house: psycopg.Connection) -> None:
     """The same query without it takes more pages; afterwards it is there again."""
     readied(house)

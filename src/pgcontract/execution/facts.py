@@ -16,7 +16,8 @@ from pgcontract.queries import Query
 
 FANOUT: Final = 250
 _RELATIONS = """
-    SELECT c.oid, c.relname, c.relkind = 'i', c.relpages, c.reltuples, m.amname, t.relname, has.constraint
+    SELECT c.oid, c.relname, c.relkind::TEXT, c.relpages, c.reltuples, m.amname, t.relname, has.constraint,
+      (SELECT relname FROM pg_class WHERE oid = pg_partition_root(c.oid))
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_am AS m ON m.oid = c.relam
@@ -25,7 +26,7 @@ _RELATIONS = """
     CROSS JOIN LATERAL (
       SELECT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u', 'x')) AS constraint
     ) AS has
-    WHERE c.relkind IN ('r', 'm', 'i') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    WHERE c.relkind IN ('r', 'm', 'i', 'p', 'I') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
     ORDER BY c.relname ASC
 """
 _VISITS = """
@@ -36,7 +37,10 @@ _VISITS = """
 
 
 class Database:
-    """A filled database: its tables and indexes. ``inspector``: where pageinspect is, which tells their levels."""
+    """A filled database: its tables and indexes. ``inspector``: where pageinspect is, which tells their levels.
+
+    ``whole`` names, for each partition and each of its indexes, the partitioned one that it is a part of.
+    """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
@@ -47,13 +51,23 @@ class Database:
         self.tables: dict[str, TableFacts] = {}
         self.oids: dict[str, int] = {}
         self.constraints: set[str] = set()
-        for oid, name, is_index, pages, tuples, method, table, constraint in connection.execute(_RELATIONS).fetchall():
+        self.whole: dict[str, str] = {}
+        found = connection.execute(_RELATIONS).fetchall()
+        for oid, name, kind, pages, tuples, method, table, constraint, whole in found:
             self.oids[name] = oid
-            if is_index:
+            if whole is not None:
+                self.whole[name] = whole
+            if kind == "I":
+                # it has no pages: its partitions' indexes have
+                self.indexes[name] = IndexFacts(method, table=table)
+            elif kind == "i":
                 self.indexes[name] = self._index(oid, pages, tuples, method, table)
-                self.constraints |= {name} if constraint else set()
+            elif kind == "p":
+                parts = (row[3] for row in found if row[8] == name and row[2] == "r")
+                self.tables[name] = TableFacts(sum(parts))
             else:
                 self.tables[name] = TableFacts(pages)
+            self.constraints |= {name} if constraint else set()
 
     @property
     def pages(self) -> Mapping[str, int]:

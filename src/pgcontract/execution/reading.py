@@ -47,7 +47,14 @@ def promised(database: Database, query: Query, uses: Sequence[str], facts: Facts
     tables = {name: index.table for name, index in database.indexes.items()}
     apart = {alias for alias, visits in facts.answer.items() if visits.changes > visits.pages}
     return Promised(
-        uses, database.pages, tables, sorts=bool(query.sorts), general=general, joined=facts.joined, apart=apart
+        uses,
+        database.pages,
+        tables,
+        sorts=bool(query.sorts),
+        general=general,
+        joined=facts.joined,
+        apart=apart,
+        whole=database.whole,
     )
 
 

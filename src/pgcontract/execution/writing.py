@@ -109,7 +109,8 @@ def _written(database: Database, query: Query, values: Sequence[str]) -> tuple[C
 
 def _problems(database: Database, query: Query, plan: Plan, counted: Counted, promised: Sequence[str]) -> list[str]:
     # an index that a trigger, a foreign key or a function reads is used as well
-    uses = [name for name in promised if not counted.scans.get(name)]
+    scanned = {one for name in counted.scans for one in (name, database.whole.get(name))}
+    uses = [name for name in promised if name not in scanned]
     found = list(broken(plan, structure(database, query, uses, Facts())))
     found += [
         f"{name} is read from end to end by a trigger, a foreign key or a function: {database.pages[name]} pages"

@@ -25,7 +25,8 @@ class Promised:
 
     ``sorts``: no index can give the promised order; ``general``: the plan is for all values. ``joined`` are the rows
     of the answer by the aliases of tables that no promised index is of; ``apart`` are the aliases of those whose rows,
-    in the promised order, come back to pages that were read before.
+    in the promised order, come back to pages that were read before. ``whole`` names what partitions and their indexes
+    are a part of.
     """
 
     uses: Collection[str]
@@ -35,6 +36,7 @@ class Promised:
     general: bool = False
     joined: Mapping[str, int] = field(default_factory=dict)
     apart: Collection[str] = ()
+    whole: Mapping[str, str] = field(default_factory=dict)
 
     def small(self, node: Node) -> bool:
         """Whether to read its table from end to end takes no more than to look its rows up."""
@@ -54,10 +56,12 @@ def broken(plan: Plan, promised: Promised) -> tuple[str, ...]:
 
 
 def _unused(plan: Plan, promised: Promised) -> Iterator[str]:
-    read = {node.relation for node in plan.root.walk() if node.kind == "Seq Scan"}
+    whole = promised.whole
+    read = {whole.get(node.relation or "", node.relation) for node in plan.root.walk() if node.kind == "Seq Scan"}
+    used = plan.indexes | {whole[index] for index in plan.indexes if index in whole}
     for index in promised.uses:
         table = promised.tables[index]
-        if index not in plan.indexes and (promised.pages.get(table, 0) > LARGE or table not in read):
+        if index not in used and (promised.pages.get(table, 0) > LARGE or table not in read):
             yield f"{index} is promised and not used"
 
 
