@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pgcontract.cli import migrate, quick
+from pgcontract.cli import commands, migrate, quick
 from pgcontract.cli.migrate import app
 from pgcontract.errors import MigrationError, PgContractError, UsageError
 from tests.integration.fix_migrations import SOCIAL_SELLING, Write
@@ -183,6 +183,96 @@ def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: s
     assert CliRunner().invoke(app, arguments).exit_code == 1
     with pytest.raises(UsageError):
         run("repair", folder, "--dsn", empty_database)
+
+
+def test_exit_code_tells_what_is_half_there_from_pending(empty_database: str, write: Write) -> None:
+    """3 for a migration that was started and has not finished: what it has left must be looked at."""
+    text = "-- no-transaction\nCREATE TABLE a ();\nSELECT 1/0;\n-- ROLLBACK\nDROP TABLE a;\n"
+    folder = write({"001-a.sql": text})
+    with pytest.raises(MigrationError):
+        run("up", folder, "--dsn", empty_database)
+    arguments = ["status", str(folder), "--dsn", empty_database, "--exit-code", "--json", "-"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["sound"] is False
+    run("repair", folder, "--clear", "1", "--dsn", empty_database)
+    assert CliRunner().invoke(app, arguments).exit_code == 1
+
+
+def test_a_renamed_file_is_told_with_what_to_do(empty_database: str, write: Write) -> None:
+    """In one line; the JSON has both names, the exit code is that of changed history."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    run("up", folder, "--dsn", empty_database)
+    (folder / "001-a.sql").rename(folder / "001-b.sql")
+    (line, totals) = run("status", folder, "--dsn", empty_database)
+    assert line.startswith("renamed   001-b  20")
+    assert line.endswith("[applied as 001-a: give that name back, or repair --accept 1]")
+    assert totals == "Total: 1 | Executed: 1 | Pending: 0"
+    result = CliRunner().invoke(app, ["status", str(folder), "--dsn", empty_database, "--exit-code", "--json", "-"])
+    assert result.exit_code == 3
+    (told,) = json.loads(result.stdout)["migrations"]
+    assert (told["name"], told["state"], told["recorded_as"], told["checksum"]) == ("001-b", "renamed", "001-a", "same")
+    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("accepted    001-b")
+
+
+def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) -> None:
+    """On the standard error, by `up` and `status`; not where system.toml says that it is right."""
+    none = "SELECT 1;\n-- ROLLBACK\n-- none\n"
+    root = write({"001-a.sql": none, "003-c.sql": none}).parent
+    for words in (["up", "--dry-run"], ["up"], ["status"], ["status", "--json", "-", "--exit-code"]):
+        result = CliRunner().invoke(app, [words[0], str(root), "--dsn", empty_database, *words[1:]])
+        assert result.exit_code == 0
+        assert result.stderr == "gap         before 003-c: no migration bears the number 2\n"
+    assert json.loads(result.stdout)["gaps"] == ["no migration bears the number 2"]
+    for rule in ("gap", '"gap:003-c"'):
+        (root / "system.toml").write_text(f'[validate]\n{rule} = "002 was never merged"\n')
+        for command in ("up", "status"):
+            assert CliRunner().invoke(app, [command, str(root), "--dsn", empty_database]).stderr == ""
+
+
+def test_every_json_may_go_to_the_standard_output(empty_database: str, write: Write) -> None:
+    """And nothing else does then; `rehearse` has a test of its own."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n", "003-c.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    for words, key in (
+        (["migrate", "status", str(folder), "--dsn", empty_database], "migrations"),
+        (["migrate", "validate", str(folder)], "findings"),
+        (["doctor", str(folder), "--dsn", empty_database], "checks"),
+    ):
+        result = CliRunner().invoke(commands(), [*words, "--json", "-"])
+        assert json.loads(result.stdout)[key], words
+    assert not Path("-").exists()
+
+
+def test_an_empty_folder_is_where_the_first_migration_is_written(
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`create` writes it; the others say that there is none yet, and name that command."""
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    (folder / ".gitkeep").touch()
+    database = ("--dsn", empty_database)
+    empty: list[tuple[str | Path, ...]] = [
+        ("up", folder, *database),
+        ("status", folder, *database),
+        ("validate", folder),
+    ]
+    for words in empty:
+        with pytest.raises(MigrationError, match="no migrations in this folder") as caught:
+            run(*words)
+        assert f"pgcontract migrate create NAME {folder}" in (caught.value.remedy or "")
+    monkeypatch.chdir(folder)
+    assert run("create", "add users", ".") == ["001-add-users.sql"]
+    assert (folder / "001-add-users.sql").read_text().endswith("-- ROLLBACK\n")
+    (folder / "001-add-users.sql").write_text("SELECT 1;\n-- ROLLBACK\n-- none\n")
+    assert run("up", folder, "--dsn", empty_database)[-1] == "Total: 1 | Executed: 1 | Pending: 0"
+
+
+def test_a_folder_of_other_things_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """Nothing is written between somebody's notes."""
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match="no schema system"):
+        run("create", "add users", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_failed_migration_without_a_transaction_is_cleared(empty_database: str, write: Write) -> None:

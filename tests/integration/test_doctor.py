@@ -78,6 +78,10 @@ def test_seeded_rows_are_shown_with_their_numbers(social_selling_database: str) 
     seen = {check.name: check.seen for check in found.checks}
     assert seen["rows"] == "from seed.sql: users 1, products 20; no rows elsewhere"
     assert json.loads(found.as_json())["rows"]["products"] == 20
+    with psycopg.connect(social_selling_database, autocommit=True) as connection:
+        connection.execute("DELETE FROM products")
+    seen = {c.name: c.seen for c in examine(social_selling_database, system, "here").checks}
+    assert "development data is not in products (pgcontract migrate seed here)" in seen["rows"]
 
 
 def test_rows_that_migrations_brought_are_missed(empty_database: str) -> None:
@@ -91,7 +95,15 @@ def test_rows_that_migrations_brought_are_missed(empty_database: str) -> None:
         connection.execute("DELETE FROM plans")
     crosses = failed(examine(empty_database, system, "here"))
     assert set(crosses) == {"rows"}
-    assert crosses["rows"].remedy == "bring back what the migrations inserted into plans"
+    assert re.fullmatch(
+        r"run by hand, with psql, what brought them: INSERT INTO plans at \S+/001-initial-schema\.sql:\d+"
+        r"; or restore them from a backup",
+        crosses["rows"].remedy or "",
+    )
+    # the place is that of the statement
+    place = re.search(r"at (\S+):(\d+)", crosses["rows"].remedy or "")
+    assert place is not None
+    assert Path(place[1]).read_text().splitlines()[int(place[2]) - 1].startswith("INSERT INTO plans")
 
 
 def test_a_server_that_cannot_be_reached_is_the_only_check() -> None:
@@ -175,10 +187,10 @@ PLANTED = {
         "missing files",
         "bring the files back",
     ),
-    "a half migration": (
-        "UPDATE migrations SET state = 'started' WHERE id = 13",
-        "unfinished migrations",
-        "--clear 13",
+    "a renamed file": (
+        "UPDATE migrations SET name = '013-messages' WHERE id = 13",
+        "renamed files",
+        "repair schema/social_selling --accept 13",
     ),
     "a timezone": ("ALTER DATABASE {} SET timezone = 'America/Sao_Paulo'", "timezone", "SET timezone = 'UTC'"),
     "a datestyle": ("ALTER DATABASE {} SET datestyle = 'German'", "datestyle", "SET datestyle"),
@@ -212,6 +224,50 @@ def test_each_thing_that_is_wrong_has_a_cross_of_its_own(
     result = CliRunner().invoke(commands(), ["doctor", str(SOCIAL_SELLING), "--dsn", social_selling_database])
     assert result.exit_code == 1, result.output
     assert "1 failed" in result.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("state", "on"), [("started", "migrate up here"), ("undoing", "migrate down here")])
+def test_a_migration_that_is_half_there_is_no_tick(social_selling_database: str, state: str, on: str) -> None:
+    """Neither beside the totals nor beside its name; `repair` is named, and the command that goes on."""
+    with psycopg.connect(social_selling_database, autocommit=True) as connection:
+        connection.execute("UPDATE migrations SET state = %s WHERE id = 13", (state,))
+    crosses = failed(examine(social_selling_database, System.load(SOCIAL_SELLING), "here"))
+    assert set(crosses) == {"migrations", "unfinished migrations"}
+    assert "half there: 013-create-message-triggers" in crosses["migrations"].seen
+    remedy = crosses["unfinished migrations"].remedy or ""
+    assert "pgcontract migrate repair here --clear 13" in remedy
+    assert on in remedy
+
+
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ("ALTER DATABASE {database} SET", "ALTER DATABASE {database} RESET default_transaction_read_only"),
+        ("ALTER ROLE {role} SET", "ALTER ROLE {role} RESET default_transaction_read_only"),
+        (
+            "ALTER ROLE {role} IN DATABASE {database} SET",
+            "ALTER ROLE {role} IN DATABASE {database} RESET default_transaction_read_only",
+        ),
+    ],
+)
+def test_a_role_that_only_reads_is_told_what_makes_it_so(
+    social_selling_database: str, stranger: str, setting: str, remedy: str
+) -> None:
+    """The command that takes it back, where it was set; it works."""
+    with psycopg.connect(social_selling_database, autocommit=True) as connection:
+        names = {"database": connection.info.dbname, "role": stranger}
+        dsn = other_user(social_selling_database, stranger)
+        refused = examine(dsn, System.load(SOCIAL_SELLING), "here").checks[0].remedy or ""
+        connect = f"GRANT CONNECT ON DATABASE {names['database']} TO {stranger}"
+        assert connect in refused
+        connection.execute(connect.encode())
+        connection.execute(f"{setting.format(**names)} default_transaction_read_only = on".encode())
+    told = social_selling_crosses(dsn)["primary"].remedy or ""
+    assert told.startswith(remedy.format(**names))
+    with psycopg.connect(social_selling_database, autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.execute(told.partition(";")[0].encode())
+    assert "primary" not in social_selling_crosses(dsn)
 
 
 def test_the_default_configuration_is_right_where_it_is_that_of_the_indexes(social_selling_database: str) -> None:
@@ -269,11 +325,17 @@ def test_missing_rights_are_named_one_by_one(social_selling_database: str, stran
     assert set(crosses) == {"right to create", "ownership", "right to read", "migrations"}
     assert crosses["right to create"].seen == f"{stranger} may not"
     assert "belong to postgres" in crosses["ownership"].seen
-    assert "GRANT SELECT" in (crosses["right to read"].remedy or "")
+    assert f"GRANT CREATE ON SCHEMA public TO {stranger}" in (crosses["right to create"].remedy or "")
+    assert f"GRANT postgres TO {stranger}" in (crosses["ownership"].remedy or "")
+    assert "GRANT SELECT ON migrations" in (crosses["migrations"].remedy or "")
+    # what is to be done can be done as it stands there
+    grants = (crosses["right to read"].remedy or "").partition(" (as ")[0]
+    assert f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {stranger}" in grants
     with psycopg.connect(social_selling_database, autocommit=True) as connection:
-        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {stranger}".encode())
+        connection.execute(grants.encode())
     crosses = social_selling_crosses(other_user(social_selling_database, stranger))
     assert set(crosses) == {"right to create", "ownership"}
+    assert all("a role that only reads needs no such right" in (check.remedy or "") for check in crosses.values())
 
 
 def test_a_role_that_the_scripts_make_is_missed(empty_database: str, write: Write) -> None:
@@ -358,8 +420,9 @@ def test_tables_that_a_text_fills_are_found_by_reading() -> None:
     """A VALUES list brings rows; a SELECT may find none; what does not parse says nothing."""
     text = "INSERT INTO plans VALUES (1); INSERT INTO a.logs SELECT 1; INSERT INTO plans VALUES (2); SELECT 1;"
     assert filled_tables(text) == ("plans", "logs")
-    assert spelt_out(text) == ("plans",)
-    assert filled_tables("INSERT INTO") == spelt_out("INSERT INTO") == ()
+    assert spelt_out(text) == (("plans", 1), ("plans", 1))
+    assert filled_tables("INSERT INTO") == ()
+    assert spelt_out("INSERT INTO") == ()
 
 
 def run(*words: str | Path) -> str:

@@ -1,6 +1,7 @@
 """Runners that are killed, cut off, and lose their server, at random moments: afterwards nothing is half there.
 
-PGCONTRACT_KILLS says how many times; the figures are printed with `pytest -s`.
+PGCONTRACT_KILLS says how many times, PGCONTRACT_KILLS_KIND that all of them are of one kind (SIGKILL, cut, crash); the
+figures are printed with `pytest -s`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from tests.integration.fix_server import eventually
 
 KILLS = int(os.environ.get("PGCONTRACT_KILLS", "50"))
 SEED = int(os.environ.get("PGCONTRACT_KILLS_SEED", "1"))
+KIND = os.environ.get("PGCONTRACT_KILLS_KIND")
+KINDS = {"SIGKILL": 6, "cut": 3, "crash": 1}
 CLEAN_WITHIN = 2.0
 
 PLAIN = """
@@ -161,7 +164,8 @@ def test_runners_that_are_killed_leave_nothing_half_done(crashing: Crashing, for
             # how long an undisturbed run takes changes with what else the machine does
             length = {command: undisturbed(forks, command, dsn, folder) for command in ("up", "down")}
         command = "up" if turn % 2 == 0 else "down"
-        kind = chance.choices(["SIGKILL", "cut", "crash"], weights=[6, 3, 1])[0]
+        kind = KIND or chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
+        assert kind in KINDS
         kinds[kind] += 1
         child = forks.start(command, dsn, folder)
         time.sleep(chance.uniform(0, 1.1 * length[command]))

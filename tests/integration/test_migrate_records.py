@@ -100,103 +100,6 @@ def test_a_database_without_records_is_adopted(empty_database: str, write: Write
     assert runner.down(to=0).executed == 0
 
 
-OTHERS = {
-    "node-pg-migrate": (
-        "pgmigrations",
-        (
-            "CREATE TABLE pgmigrations (id SERIAL PRIMARY KEY, name VARCHAR(255) NOT NULL, run_on TIMESTAMP NOT NULL);"
-            "INSERT INTO pgmigrations (name, run_on) VALUES ('001-m1', '2024-01-02'), ('002-m2', '2024-01-03')"
-        ),
-    ),
-    "dbmate": (
-        "schema_migrations",
-        (
-            "CREATE TABLE schema_migrations (version VARCHAR(128) PRIMARY KEY);"
-            "INSERT INTO schema_migrations VALUES ('001'), ('002')"
-        ),
-    ),
-    "file_runner": (
-        "migrations",
-        (
-            "CREATE TABLE migrations (id SERIAL PRIMARY KEY, name VARCHAR(255) NOT NULL UNIQUE,"
-            " file VARCHAR(255) NOT NULL, executed_at TIMESTAMP DEFAULT NOW());"
-            "INSERT INTO migrations (name, file) VALUES ('001-m1.sql', '001-m1.sql'), ('002-m2.sql', '002-m2.sql')"
-        ),
-    ),
-}
-
-
-@pytest.mark.parametrize("ours", ["same name", "another name"])
-@pytest.mark.parametrize("tool", OTHERS)
-def test_another_tools_table_is_adopted_and_its_rows_are_kept(
-    empty_database: str, write: Write, tool: str, ours: str
-) -> None:
-    """Where ours needs its name, theirs is kept under another; `up` alone refuses and names the command."""
-    table, ddl = OTHERS[tool]
-    execute(empty_database, ddl)
-    rows = execute(empty_database, f"SELECT * FROM {table}")
-    execute(empty_database, "CREATE TABLE t1 (v TEXT); CREATE TABLE t2 (v TEXT)")
-    runner = Runner(empty_database, write(THREE), tracking_table=table if ours == "same name" else "history")
-    if ours == "same name":
-        with pytest.raises(MigrationError) as caught:
-            runner.up()
-        assert "migrate baseline" in (caught.value.remedy or "")
-    adopted = runner.baseline()
-    assert adopted.names == ("001-m1", "002-m2")
-    assert (adopted.tool, str(adopted.table)) == (tool, table)
-    kept = str(adopted.kept_as) if ours == "same name" else table
-    assert (kept != table) == (ours == "same name")
-    assert execute(empty_database, f"SELECT * FROM {kept}") == rows
-    assert [name for name, _ in runner.up().done] == ["003-m3"]
-    if tool == "node-pg-migrate":
-        assert str(runner.status().entries[0].applied_at).startswith("2024-01-02")
-
-
-def test_what_another_tool_has_applied_and_nobody_knows_is_named(empty_database: str, write: Write) -> None:
-    """A number says how far the database is; a table that no tool is known to make is never touched."""
-    table, ddl = OTHERS["dbmate"]
-    execute(empty_database, f"{ddl}; INSERT INTO {table} VALUES ('20240101')")
-    runner = Runner(empty_database, write(THREE), tracking_table=table)
-    with pytest.raises(MigrationError) as caught:
-        runner.baseline()
-    assert caught.value.seen == "20240101"
-    assert "--to" in (caught.value.remedy or "")
-    assert runner.baseline(1).names == ("001-m1",)
-    execute(empty_database, "CREATE TABLE history (flock TEXT)")
-    with pytest.raises(MigrationError, match="something else"):
-        Runner(empty_database, write(THREE), tracking_table="history").baseline(1)
-
-
-@pytest.mark.parametrize("by_file", [False, True], ids=["option", "the file's own"])
-def test_a_lock_that_is_waited_for_too_long_ends_with_who_holds_it(
-    empty_database: str, write: Write, *, by_file: bool
-) -> None:
-    """Process, program, user, and what it last asked, without values; nothing of the migration is left."""
-    setting = "SET lock_timeout = '600ms';\n" if by_file else ""
-    text = (
-        f"{setting}CREATE TABLE u ();\nALTER TABLE t1 ADD COLUMN w INT;\n-- ROLLBACK\nALTER TABLE t1 DROP COLUMN w;\n"
-    )
-    folder = write({**THREE, "004-wait.sql": text})
-    events: list[Event] = []
-    runner = Runner(
-        empty_database, folder, lock_timeout=None if by_file else 0.6, statement_timeout=30, on_event=events.append
-    )
-    runner.up(3)
-    with psycopg.connect(empty_database, application_name="the-till") as holder:
-        holder.execute("INSERT INTO t1 VALUES ('hunter2')")
-        with pytest.raises(MigrationFailed) as caught:
-            runner.up()
-        error = caught.value
-        assert (error.sqlstate, error.ordinal) == ("55P03", 3 if by_file else 2)
-        for word in (f"process {holder.info.backend_pid}", "the-till", "INSERT INTO t1 VALUES ($1)"):
-            assert word in str(error)
-        assert "hunter2" not in str(error)
-    waiting = [event for event in events if event.kind == "waiting"]
-    assert [event.name for event in waiting] == ["004-wait"]
-    assert "the-till" in waiting[0].detail
-    assert runner.up().pending == 0
-
-
 def test_a_statement_that_takes_too_long_is_ended(empty_database: str, write: Write) -> None:
     """Files may set another limit for themselves."""
     folder = write({"001-slow.sql": "SELECT pg_sleep(20);\n-- ROLLBACK\n-- none\n"})
@@ -248,13 +151,63 @@ def test_an_unreadable_file_stops_everything(empty_database: str, write: Write, 
     assert execute(empty_database, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
-def test_a_failed_up_does_not_hide_another_tools_table(empty_database: str, write: Write) -> None:
-    """It leaves an empty table of ours; what the other tool has not applied is not recorded."""
-    execute(empty_database, OTHERS["node-pg-migrate"][1])
-    execute(empty_database, "CREATE TABLE t1 (v TEXT); CREATE TABLE t2 (v TEXT)")
-    runner = Runner(empty_database, write(THREE))
-    with pytest.raises(MigrationError):
-        runner.up()
-    adopted = runner.baseline()
-    assert (adopted.names, adopted.tool) == (("001-m1", "002-m2"), "node-pg-migrate")
-    assert [name for name, _ in runner.up().done] == ["003-m3"]
+def test_a_gap_in_the_numbers_is_told_and_stops_nothing(empty_database: str, write: Write) -> None:
+    """By `up`, by a plan and by `status`; one that a missing file has left is none."""
+    folder = write({name: text for name, text in THREE.items() if name != "002-m2.sql"})
+    events: list[Event] = []
+    runner = Runner(empty_database, folder, on_event=events.append)
+    told = [("003-m3", "no migration bears the number 2")]
+    assert len(runner.plan()) == 2
+    assert [(event.name, event.detail) for event in events if event.kind == "gap"] == told
+    events.clear()
+    assert runner.up().pending == 0
+    assert [(event.name, event.detail) for event in events if event.kind == "gap"] == told
+    assert list(runner.status().gaps) == told
+    write({"006-m6.sql": "SELECT 6;\n-- ROLLBACK\n-- none\n", "002-m2.sql": THREE["002-m2.sql"]})
+    runner.up(allow=["out-of-order"])
+    assert [text for _, text in runner.status().gaps] == ["no migration bears the number 4 to 5"]
+    (folder / "002-m2.sql").unlink()
+    assert [name for name, _ in runner.status().gaps] == ["006-m6"]
+
+
+@pytest.mark.parametrize("new", ["002-better", "004-m2"])
+def test_a_file_that_was_renamed_is_not_applied_again(empty_database: str, write: Write, new: str) -> None:
+    """Whatever is allowed; it is known by its text, and takes its old name, or `repair` takes the new one."""
+    folder = write(THREE)
+    runner = Runner(empty_database, folder)
+    runner.up(2)
+    (folder / "002-m2.sql").rename(folder / f"{new}.sql")
+    for command in (
+        runner.up,
+        runner.plan,
+        runner.down,
+        lambda: runner.up(allow=["missing", "out-of-order", "edited"]),
+    ):
+        with pytest.raises(MigrationError, match="renamed") as caught:
+            command()
+        assert caught.value.where == str(folder / f"{new}.sql")
+        assert "002-m2" in (caught.value.seen or "")
+        assert "repair --accept 2" in (caught.value.remedy or "")
+    status = runner.status()
+    states = {entry.name: (entry.state, entry.recorded_as) for entry in status.entries}
+    assert states == {"001-m1": ("applied", None), new: ("renamed", "002-m2"), "003-m3": ("pending", None)}
+    assert (status.total, status.executed, status.pending, status.sound) == (3, 2, 1, False)
+    assert runner.accept([2]) == (new,)
+    assert {entry.name: entry.state for entry in runner.status().entries}[new] == "applied"
+    result = runner.up(allow=["out-of-order"])
+    assert [name for name, _ in result.done] == ["003-m3"]
+    assert runner.down(to=0).executed == 0
+    assert execute(empty_database, "SELECT relname FROM pg_class WHERE relname ~ '^t[0-9]$'") == []
+
+
+def test_a_new_file_with_a_text_that_was_applied_before_is_no_renamed_one(empty_database: str, write: Write) -> None:
+    """As long as the old one is there; and a missing one with another text stays missing."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n", "002-b.sql": "SELECT 2;\n-- ROLLBACK\n-- none\n"})
+    runner = Runner(empty_database, folder)
+    runner.up()
+    write({"003-c.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    assert [entry.state for entry in runner.status().entries] == ["applied", "applied", "pending"]
+    (folder / "002-b.sql").unlink()
+    assert [entry.state for entry in runner.status().entries] == ["applied", "missing", "pending"]
+    with pytest.raises(UsageError):
+        runner.accept([2])

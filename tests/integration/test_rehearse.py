@@ -475,17 +475,22 @@ def test_the_command_prints_one_table_then_what_failed_and_writes_json(write: Wr
     assert planted_one["locks"][0]["blocks"] == "reads and writes"
     assert planted_one["populated"]["rows"] == {"people": 20}
     assert planted_one["failures"][0]["what"] == "up fails on populated tables"
+    code, output = run(folder, "--pg", str(TEST_MAJOR), "--json", "-")
+    assert (code, json.loads(output)["clean"]) == (0, True)
 
 
 def test_bad_input_ends_before_any_server_is_started(write: Write, tmp_path: Path) -> None:
     """A single file, an empty or absent folder, a file that is wrong, fewer than no rows."""
     (tmp_path / "schema.sql").write_text("CREATE TABLE t ();")
     (tmp_path / "empty" / "migrations").mkdir(parents=True)
+    (tmp_path / "bare").mkdir()
     for path in (tmp_path / "schema.sql", tmp_path / "absent"):
         with pytest.raises(UsageError):
             run(path)
     with pytest.raises(MigrationError, match="no migrations"):
         run(tmp_path / "empty")
+    with pytest.raises(MigrationError, match="no migrations"):
+        run(tmp_path / "bare")
     with pytest.raises(MigrationError, match="no line"):
         run(write({"001-a.sql": "SELECT 1;"}))
     folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})

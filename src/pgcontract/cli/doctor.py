@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.cli import migrate, options
+from pgcontract.cli import migrate, migrating, options
 
 if TYPE_CHECKING:
     from pgcontract.doctor import Check, Examination
@@ -24,7 +24,7 @@ def doctor(
     path: migrate.SystemPath = None,
     *,
     dsn: migrate.Dsn = None,
-    json: options.JsonFile = None,
+    json: migrate.JsonFile = None,
 ) -> None:
     """Look a database over: server, rights, extensions, migrations, tables, rows, settings. It only reads.
 
@@ -36,11 +36,12 @@ def doctor(
     shown = str(path if path is not None else system.root)
     found = examine(migrate.database(dsn), system, shown)
     if json is not None:
-        options.write_result(json, found.as_json())
-    console = options.console()
-    if not console.is_terminal:
-        console.width = WIDTH
-    show(console, found, shown)
+        migrating.write_json(json, found.as_json())
+    if json != migrating.STDOUT:
+        console = options.console()
+        if not console.is_terminal:
+            console.width = WIDTH
+        show(console, found, shown)
     if found.facts is None:
         raise typer.Exit(EXIT_UNREACHED)
     raise typer.Exit(0 if found.healthy else EXIT_UNHEALTHY)

@@ -9,8 +9,8 @@ import typer
 
 from pgcontract.cli import migrating
 from pgcontract.cli.given import database as database  # noqa: PLC0414 - exported
-from pgcontract.cli.given import one_system as one_system  # noqa: PLC0414 - exported
 from pgcontract.cli.lazy import lazy_group
+from pgcontract.cli.migrating import one_system as one_system  # noqa: PLC0414 - exported
 
 COMMANDS: Final = {
     "up": ("pgcontract.cli.migrate", "up", None),
@@ -37,6 +37,10 @@ SystemPath = Annotated[
 Dsn = Annotated[
     str | None,
     typer.Option("--dsn", help="The database; else DATABASE_URL or PGHOST, PGDATABASE …", show_default=False),
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write it there, as JSON; - for here.", show_default=False),
 ]
 AllowEdited = Annotated[bool, typer.Option("--allow-edited", help="Go on where an applied file was edited.")]
 AllowMissing = Annotated[bool, typer.Option("--allow-missing", help="Go on where an applied file is missing.")]
@@ -135,13 +139,12 @@ def status(
     path: SystemPath = None,
     *,
     dsn: Dsn = None,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write it there, as JSON; - for here.", show_default=False),
-    ] = None,
+    json_file: JsonFile = None,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit 1 where migrations are pending, 3 where history is not as the files."),
+        typer.Option(
+            "--exit-code", help="Exit 1: migrations are pending; 3: one is half there, or history is not as the files."
+        ),
     ] = False,
 ) -> None:
     """Show what has been applied and what has not; changes nothing."""

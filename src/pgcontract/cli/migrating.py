@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pgcontract.cli.given import database, one_system, write_result
+from pgcontract.cli import given
+from pgcontract.cli.given import database, write_result
 from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EXIT_PENDING: Final = 1
 EXIT_UNSOUND: Final = 3
 WAIT_SECONDS: Final = 60.0
-_STDOUT: Final = Path("-")
+STDOUT: Final = Path("-")
 
 
 def up(  # noqa: PLR0913 - a command's options
@@ -78,16 +79,40 @@ def status(
 
     system = one_system(path)
     found = status_of(database(dsn), migrations_of(system), system.tracking_table, {})
-    if json_file != _STDOUT:
+    for name, told in found.gaps:
+        _warn_of_gap(system, name, told)
+    if json_file != STDOUT:
         width = max((len(entry.name) for entry in found.entries), default=0)
         for entry in found.entries:
             _say(_line(entry, width).rstrip())
         _say(_totals(found))
     if json_file is not None:
-        _write(json_file, found)
+        write_json(json_file, _written(found))
     if not exit_code:
         return 0
     return EXIT_UNSOUND if not found.sound else EXIT_PENDING if found.pending else 0
+
+
+def one_system(path: Path | None) -> System:
+    """The system at the path, or the one that is configured. Raises UsageError where there are several."""
+    return given.one_system(path) if path is None else loaded(path)
+
+
+def loaded(path: Path) -> System:
+    """The system at the path; an empty folder is one of migrations, of which the first is still to be written."""
+    from pgcontract.system import System  # noqa: PLC0415 - not every command needs one
+
+    if path.is_dir() and not any(path.glob("[!.]*")):
+        return System(path.resolve().name, path, path, path / "contract.toml")
+    return System.load(path)
+
+
+def write_json(file: Path, shown: str) -> None:
+    """Write a result for programs: into a file, or for `-` to the standard output. Raises UsageError."""
+    if file == STDOUT:
+        _say(shown)
+    else:
+        write_result(file, shown)
 
 
 def migrations_of(system: System) -> Path:
@@ -107,7 +132,8 @@ def _allowed(*, edited: bool, missing: bool = False, out_of_order: bool = False)
 def _runner(path: Path | None, dsn: str | None, **settings: Any) -> Runner:
     from pgcontract.migrations import runner_of  # noqa: PLC0415 - it brings the driver
 
-    return runner_of(database(dsn), one_system(path), on_event=_tell, **settings)
+    system = one_system(path)
+    return runner_of(database(dsn), system, on_event=lambda event: _tell(event, system), **settings)
 
 
 def _say(line: str) -> None:
@@ -126,11 +152,19 @@ def _totals(counted: Result | Status) -> str:
     return f"Total: {counted.total} | Executed: {counted.executed} | Pending: {counted.pending}"
 
 
-def _tell(event: Event) -> None:
+def _tell(event: Event, system: System) -> None:
     if event.kind in {"initialised", "applied", "undone"}:
         _say(f"{event.kind:<11} {event.name} ({event.seconds * 1000:.0f} ms)")
     elif event.kind == "waiting":
         print(f"{event.kind:<11} {event.name} for a lock held by {event.detail}", file=sys.stderr)  # noqa: T201
+    elif event.kind == "gap":
+        _warn_of_gap(system, event.name, event.detail)
+
+
+def _warn_of_gap(system: System, name: str, told: str) -> None:
+    # `validate` is where a person says that a gap is right
+    if not any(isinstance(system.validate.get(rule), str) for rule in ("gap", f"gap:{name}")):
+        print(f"{'gap':<11} before {name}: {told}", file=sys.stderr)  # noqa: T201
 
 
 def _line(entry: Entry, width: int) -> str:
@@ -141,10 +175,13 @@ def _line(entry: Entry, width: int) -> str:
         line += f" ({entry.duration.total_seconds() * 1000:.0f} ms)"
     if entry.unchanged is False and entry.state != "edited":
         line += " [edited]"
+    if entry.recorded_as is not None:
+        number = entry.recorded_as.partition("-")[0].lstrip("0") or "0"
+        line += f" [applied as {entry.recorded_as}: give that name back, or repair --accept {number}]"
     return line
 
 
-def _write(file: Path, status: Status) -> None:
+def _written(status: Status) -> str:
     import json  # noqa: PLC0415 - only where it is asked for
 
     shown: dict[str, Any] = {
@@ -153,10 +190,12 @@ def _write(file: Path, status: Status) -> None:
         "executed": status.executed,
         "pending": status.pending,
         "sound": status.sound,
+        "gaps": [told for _, told in status.gaps],
         "migrations": [
             {
                 "name": entry.name,
                 "state": entry.state,
+                "recorded_as": entry.recorded_as,
                 "checksum": None if entry.unchanged is None else "same" if entry.unchanged else "changed",
                 "applied_at": entry.applied_at.isoformat() if entry.applied_at else None,
                 "applied_by": entry.applied_by,
@@ -165,7 +204,4 @@ def _write(file: Path, status: Status) -> None:
             for entry in status.entries
         ],
     }
-    if file == _STDOUT:
-        _say(json.dumps(shown, indent=2))
-    else:
-        write_result(file, json.dumps(shown, indent=2))
+    return json.dumps(shown, indent=2)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgcontract.cli import migrate
-from pgcontract.cli.given import chosen, write_result
+from pgcontract.cli import migrate, migrating
+from pgcontract.cli.given import chosen
 from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,30 +37,29 @@ def create(
 def validate(
     path: migrate.SystemPath = None,
     *,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write it there, as JSON.", show_default=False)
-    ] = None,
+    json_file: migrate.JsonFile = None,
 ) -> None:
     """Check migrations without executing anything: names, numbers, markers, syntax, standards, and squawk's rules.
 
     Rules are switched off in system.toml, with the reason. Exit 1 where something was found.
     """
     from pgcontract.migrations.lint import validate as check  # noqa: PLC0415 - it loads the parser
-    from pgcontract.system import System  # noqa: PLC0415
 
     findings: list[Finding] = []
     counted = 0
     for one in chosen(path):
-        system = System.load(one)
+        system = migrating.loaded(one)
         findings += check(system)
         counted += len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
-    for finding in findings:
+    for finding in findings if json_file != migrating.STDOUT else ():
         typer.echo(f"{finding.where}: {finding.rule}: {finding.message}")
         if finding.remedy:
             typer.echo(f"    {finding.remedy}")
-    typer.echo(f"Migrations: {counted} | Findings: {len(findings)}")
+    if json_file != migrating.STDOUT:
+        typer.echo(f"Migrations: {counted} | Findings: {len(findings)}")
     if json_file is not None:
-        write_result(json_file, json.dumps({"format": 1, "findings": [_told(f) for f in findings]}, indent=2))
+        shown = {"format": 1, "findings": [_told(f) for f in findings]}
+        migrating.write_json(json_file, json.dumps(shown, indent=2))
     if findings:
         raise typer.Exit(EXIT_FOUND)
 

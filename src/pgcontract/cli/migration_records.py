@@ -19,7 +19,9 @@ def repair(
     dsn: migrate.Dsn = None,
     accept: Annotated[
         list[int] | None,
-        typer.Option("--accept", metavar="N", help="Take this edited file for what was applied. May be repeated."),
+        typer.Option(
+            "--accept", metavar="N", help="Take this edited or renamed file for what was applied. May be repeated."
+        ),
     ] = None,
     clear: Annotated[
         int | None,
@@ -54,12 +56,15 @@ def baseline(
     dsn: migrate.Dsn = None,
     to: Annotated[
         int | None,
-        typer.Option("--to", metavar="N", help="The last migration that is there already.", show_default=False),
+        typer.Option(
+            "--to", metavar="N", help="The last migration that is there already; 0 for none.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Adopt a database that was migrated without this command: record what is there, and run nothing.
 
-    What node-pg-migrate, dbmate, or a runner with a table (id, name, file, executed_at) has recorded is taken over.
+    What node-pg-migrate, dbmate, Rails, or a runner with a table (id, name, file, executed_at) has recorded is taken
+    over. Tables of Flyway, Alembic, golang-migrate, goose, yoyo and Sqitch are known, and need --to N.
     """
     adopted = _runner(path, dsn).baseline(to)
     if adopted.tool is not None:

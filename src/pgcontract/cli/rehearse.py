@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.cli import options
+from pgcontract.cli import migrate, migrating, options
 from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
             help="Also run each migration on tables with N rows of the schema before it, and see whether they survive.",
         ),
     ] = 0,
-    json: options.JsonFile = None,
+    json: migrate.JsonFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what failed.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every lock, also those of rollbacks.")] = False,
 ) -> None:
@@ -58,9 +58,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
 
 def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *, quiet: bool, verbose: bool) -> bool:
     from pgcontract.rehearse import rehearse as run  # noqa: PLC0415 - heavy, and not needed by other commands
-    from pgcontract.system import System  # noqa: PLC0415
 
-    system = System.load(path)
+    system = migrating.loaded(path)
     progress = _progress(quiet=quiet)
     task = progress.add_task(f"{path}", total=None)
 
@@ -70,7 +69,9 @@ def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *,
     with progress:
         result = run(system, choice, rows=rows, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        options.write_result(json, result.as_json())
+        migrating.write_json(json, result.as_json())
+    if json == migrating.STDOUT:
+        return result.clean
     console = options.console()
     if not console.is_terminal:
         console.width = WIDTH

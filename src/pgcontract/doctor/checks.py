@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from pgcontract.doctor.facts import Facts, Table
@@ -17,6 +17,7 @@ _UTC: Final = frozenset(
     {"utc", "etc/utc", "uct", "etc/uct", "zulu", "etc/zulu", "universal", "etc/universal", "gmt", "etc/gmt"}
 )
 STATISTICS: Final = "pg_stat_statements"
+_READS: Final = "a role that only reads needs no such right: give the DSN of the one that migrates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a system needs: from system.toml, its files, and its contract (``tables`` is None where there is none)."""
+    """What a system needs: from system.toml, its files, and its contract (``tables`` is None where there is none).
+
+    ``brought``: the tables into which migrations insert rows, with the places where they do.
+    """
 
     path: str
     extensions: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     tables: frozenset[Name] | None = None
     seeded: tuple[str, ...] = ()
-    brought: tuple[str, ...] = ()
+    brought: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seed: bool = False
     queries: tuple[tuple[str, str], ...] = ()
 
@@ -71,7 +75,21 @@ def writable(facts: Facts) -> Check:
     if facts.standby:
         return Check("primary", False, "a standby: it only reads", "give the DSN of its primary")
     read_only = facts.settings.get("default_transaction_read_only") == "on"
-    remedy = f"ALTER DATABASE {_quoted(facts.database)} RESET default_transaction_read_only; or the role's setting"
+    role, database = f"ALTER ROLE {quoted(facts.user)}", quoted(facts.database)
+    who = {
+        "database": f"ALTER DATABASE {database}",
+        "user": role,
+        "database user": f"{role} IN DATABASE {database}",
+        "global": "ALTER ROLE ALL",
+        "configuration file": "ALTER SYSTEM",
+    }.get(facts.read_only_by)
+    remedy = (
+        f"{who} RESET default_transaction_read_only; then connect anew"
+        if who
+        else f"take default_transaction_read_only out of what sets it: {facts.read_only_by or 'the session'}"
+    )
+    if facts.read_only_by in {"user", "database user"}:
+        remedy += f"; where {facts.user} is only to read, ask as the role that migrates: --dsn with another user"
     return _check("primary", "transactions only read" if read_only else "it can be written to", not read_only, remedy)
 
 
@@ -90,7 +108,7 @@ def collation(facts: Facts) -> Check:
     if recorded is None or actual is None or recorded == actual:
         return Check("collation", True, f"version {actual}" if actual else "no version is recorded")
     remedy = (
-        f"REINDEX DATABASE {_quoted(facts.database)}; then ALTER DATABASE {_quoted(facts.database)}"
+        f"REINDEX DATABASE {quoted(facts.database)}; then ALTER DATABASE {quoted(facts.database)}"
         " REFRESH COLLATION VERSION"
     )
     return Check("collation", False, f"indexes were made with version {recorded}, now it is {actual}", remedy)
@@ -105,9 +123,7 @@ def extensions(facts: Facts, wanted: Wanted) -> Iterator[Check]:
                 remedy = "install the package on the server that brings it (postgresql-contrib), then CREATE EXTENSION"
                 yield Check(what, False, "the server does not have it", remedy)
                 continue
-            yield Check(
-                what, False, "not installed", f"CREATE EXTENSION {_quoted(name)}; (migrate up does it in init/)"
-            )
+            yield Check(what, False, "not installed", f"CREATE EXTENSION {quoted(name)}; (migrate up does it in init/)")
         elif name == STATISTICS and not facts.preloaded:
             remedy = f"add {name} to shared_preload_libraries in postgresql.conf and restart the server"
             yield Check(what, False, "installed, and counts nothing: it is not preloaded", remedy)
@@ -119,27 +135,34 @@ def roles(facts: Facts, wanted: Wanted) -> Iterator[Check]:
     """Each that the scripts make is there."""
     for role in wanted.roles:
         seen = "there" if role in facts.roles else "missing"
-        remedy = f"pgcontract migrate up {wanted.path} makes it in init/, or CREATE ROLE {_quoted(role)} NOLOGIN"
+        remedy = f"pgcontract migrate up {wanted.path} makes it in init/, or CREATE ROLE {quoted(role)} NOLOGIN"
         yield _check(f"role {role}", seen, role in facts.roles, remedy)
 
 
 def rights(facts: Facts) -> Iterator[Check]:
     """Whoever asks could migrate: may create, owns what is there, reads it all."""
+    user = quoted(facts.user)
     if facts.may_create is None:
         schema = facts.database_create
-        remedy = f"GRANT CREATE ON DATABASE {_quoted(facts.database)} TO {_quoted(facts.user)}, or create the schema"
+        remedy = f"GRANT CREATE ON DATABASE {quoted(facts.database)} TO {user}, or CREATE SCHEMA {quoted(facts.schema)}"
         yield _check("right to create", f"{facts.user}: there is no such schema", schema, remedy)
     else:
         may = facts.may_create
-        remedy = f"migrate as the schema's owner, or GRANT CREATE ON SCHEMA ... TO {_quoted(facts.user)}"
+        remedy = f"GRANT CREATE ON SCHEMA {quoted(facts.schema)} TO {user}, as its owner; {_READS}"
         yield _check("right to create", f"{facts.user} {'may' if may else 'may not'}", may, remedy)
     foreign = [table for table in facts.tables if not table.owned]
     owners = ", ".join(sorted({table.owner for table in foreign}))
     seen = f"{_names(foreign)} belong to {owners}" if foreign else f"{facts.user} owns every table"
-    yield _check("ownership", seen, not foreign, f"migrate as {owners}, or as a role that is a member of it")
+    members = "; ".join(f"GRANT {quoted(owner)} TO {user}" for owner in sorted({t.owner for t in foreign}))
+    yield _check("ownership", seen, not foreign, f"migrate as {owners}; or {members}; {_READS}")
     hidden = [table for table in facts.tables if not table.readable]
     seen = f"{facts.user} may not read {_names(hidden)}" if hidden else f"{facts.user} may read every table"
-    yield _check("right to read", seen, not hidden, f"GRANT SELECT ON ... TO {_quoted(facts.user)}, or ask as {owners}")
+    grants = "; ".join(
+        f"GRANT USAGE ON SCHEMA {name} TO {user}; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {user}"
+        for name in sorted({quoted(table.name.namespace) for table in hidden})
+    )
+    owners = ", ".join(sorted({table.owner for table in hidden}))
+    yield _check("right to read", seen, not hidden, f"{grants} (as {owners}); or give the DSN of {owners}")
 
 
 def migrations(wanted: Wanted, status: Status | str | None) -> Iterator[Check]:
@@ -154,18 +177,25 @@ def migrations(wanted: Wanted, status: Status | str | None) -> Iterator[Check]:
     command = f"pgcontract migrate {{}} {wanted.path}"
     of = {state: [entry.name for entry in status.entries if entry.state == state] for state in _STATES}
     total = f"{status.executed} of {status.total} applied"
-    pending = of["pending"]
-    seen = f"{total}; pending: {_some(pending)}" if pending else total
-    yield _check("migrations", seen, not pending, command.format("up"))
     half = of["started"] + of["undoing"]
-    remedy = f"correct what stopped it, and {command.format('up')} goes on from there; or {command.format('repair')}"
-    remedy += "".join(f" --clear {_number(name)}" for name in half[:1])
+    seen = "; ".join(
+        [total]
+        + [f"{what}: {_some(names)}" for what, names in (("pending", of["pending"]), ("half there", half)) if names]
+    )
+    on = "; then ".join(command.format(word) for word in ("down", "up") if word == "up" or of["undoing"])
+    yield _check("migrations", seen, not of["pending"] and not half, on)
+    clear = command.format("repair") + "".join(f" --clear {_number(name)}" for name in half[:1])
+    remedy = f"correct what stopped it, and {on.partition(';')[0]} goes on from there; or forget it with {clear}"
     yield _check("unfinished migrations", _some(half), not half, remedy)
     accept = command.format("repair") + "".join(f" --accept {_number(name)}" for name in of["edited"])
     remedy = f"take the edit back and write a new migration; or {accept}, where the database has what it says"
     yield _check("edited migrations", _some(of["edited"]), not of["edited"], remedy)
     remedy = "bring the files back from version control"
     yield _check("missing files", _some(of["missing"]), not of["missing"], remedy)
+    moved = [entry for entry in status.entries if entry.recorded_as is not None]
+    keep = command.format("repair") + "".join(f" --accept {_number(entry.recorded_as or '')}" for entry in moved)
+    seen = _some([f"{entry.name} (applied as {entry.recorded_as})" for entry in moved])
+    yield _check("renamed files", seen, not moved, f"give them their names back; or keep the new ones: {keep}")
 
 
 _STATES: Final = ("pending", "started", "undoing", "edited", "missing")
@@ -204,20 +234,24 @@ def rows(facts: Facts, wanted: Wanted) -> Check:
     counts = {table.name.name: table for table in facts.tables}
     gone = [n for n in wanted.brought if n in counts and counts[n].rows == 0]
     parts = [f"{label}: {_counted(counts, names)}" for label, names in _groups(wanted, counts)]
+    bare = [n for n in wanted.seeded if n in counts and counts[n].rows == 0]
     if wanted.seed and not any(counts[n].rows for n in wanted.seeded if n in counts):
         parts.append(f"development data is not loaded (pgcontract migrate seed {wanted.path})")
+    elif wanted.seed and bare:
+        parts.append(f"development data is not in {_some(bare)} (pgcontract migrate seed {wanted.path})")
     named = {*wanted.brought, *wanted.seeded}
     others = [table for table in facts.tables if table.name.name not in named and table.rows]
     parts.append(
         f"others: {_counted(counts, [table.name.name for table in others])}" if others else "no rows elsewhere"
     )
-    remedy = f"bring back what the migrations inserted into {_some(gone)}"
+    again = "; ".join(f"INSERT INTO {quoted(name)} at {_some(wanted.brought[name])}" for name in gone)
+    remedy = f"run by hand, with psql, what brought them: {again}; or restore them from a backup"
     return _check("rows", "; ".join(parts), not gone, remedy)
 
 
 def settings(facts: Facts, wanted: Wanted) -> Iterator[Check]:
     """What answers depend on."""
-    set_it = f"ALTER DATABASE {_quoted(facts.database)} SET {{}} (and see that neither role nor client sets another)"
+    set_it = f"ALTER DATABASE {quoted(facts.database)} SET {{}} (and see that neither role nor client sets another)"
     zone = facts.settings.get("TimeZone", "")
     yield _check("timezone", zone, zone.lower() in _UTC, set_it.format("timezone = 'UTC'"))
     style = facts.settings.get("DateStyle", "")
@@ -231,7 +265,7 @@ def settings(facts: Facts, wanted: Wanted) -> Iterator[Check]:
     needed = {name.namespace for name in wanted.tables or ()} or {table.name.namespace for table in facts.tables}
     away = sorted(needed - set(facts.search_path))
     seen = ", ".join(facts.search_path) or "empty"
-    path = ", ".join(_quoted(name) for name in (*facts.search_path, *away))
+    path = ", ".join(quoted(name) for name in (*facts.search_path, *away))
     yield _check("search_path", seen, not away, set_it.format(f"search_path = {path}"))
 
 
@@ -283,5 +317,6 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL, in quotes where it needs them."""
     return name if name.isidentifier() and name == name.lower() else '"' + name.replace('"', '""') + '"'

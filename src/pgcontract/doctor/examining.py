@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgcontract.contract import read
-from pgcontract.doctor.checks import Check, Wanted, checks
+from pgcontract.doctor.checks import Check, Wanted, checks, quoted
 from pgcontract.doctor.facts import Facts, read_facts
 from pgcontract.doctor.searches import filled_tables, spelt_out
 from pgcontract.errors import MigrationError, ServerError, UsageError
@@ -75,7 +75,11 @@ def examine(dsn: str, system: System, path: str) -> Examination:
     except psycopg.OperationalError as error:
         # what libpq says of several addresses stands in several lines
         seen = " ".join(str(error).split())
-        remedy = "see that it runs, that the DSN names it, and that its pg_hba.conf lets this user and password in"
+        database, user = (quoted(str(given[key])) if given.get(key) else "..." for key in ("dbname", "user"))
+        remedy = (
+            "see that it runs, that the DSN names it, and that its pg_hba.conf lets this user and password in; and that"
+            f" the user may: GRANT CONNECT ON DATABASE {database} TO {user}"
+        )
         return Examination(system.name, address, (Check("server", False, seen, remedy),))
     try:
         with connection:
@@ -113,9 +117,13 @@ def _status(dsn: str, system: System) -> Status | str | None:
 
 
 def _wanted(system: System, path: str) -> Wanted:
-    texts = [read_text(system.sql_file)] if system.sql_file is not None else []
+    texts = [(system.sql_file, read_text(system.sql_file))] if system.sql_file is not None else []
     if system.migrations is not None:
-        texts = [migration.up for migration in load_directory(system.migrations)]
+        texts = [(migration.path, migration.up) for migration in load_directory(system.migrations)]
+    brought: dict[str, list[str]] = {}
+    for file, text in texts:
+        for name, line in spelt_out(text):
+            brought.setdefault(name, []).append(f"{file}:{line}")
     seed = read_text(system.seed) if system.seed is not None else ""
     queries = sorted(system.queries.glob("*.sql")) if system.queries is not None else []
     contract = read(system.contract).catalog if system.contract.exists() else None
@@ -125,7 +133,7 @@ def _wanted(system: System, path: str) -> Wanted:
         roles=tuple(system.roles.values()),
         tables=frozenset(table.name for table in contract.tables) if contract is not None else None,
         seeded=filled_tables(seed),
-        brought=tuple(dict.fromkeys(name for text in texts for name in spelt_out(text))),
+        brought={name: tuple(places) for name, places in brought.items()},
         seed=system.seed is not None,
         queries=tuple((f"{path.parent.name}/{path.name}", read_text(path)) for path in queries),
     )

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from pgcontract.migrations.session import Connection
 from pgcontract.model import Name
+from pgcontract.names import DEFAULT_NAMESPACE
 from pgcontract.system import System
 
 COUNTED: Final = 10_000
@@ -55,6 +56,7 @@ _SERVER: Final = """
     JOIN pg_catalog.pg_roles AS r ON r.rolname = current_user
     WHERE d.datname = current_database()
 """
+_READ_ONLY: Final = "SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'"
 _TABLES: Final = f"""
     SELECT
       n.nspname,
@@ -133,8 +135,8 @@ class Table:
 class Facts:
     """What checks look at. ``searched`` are the text search configurations that indexes and columns name.
 
-    ``may_create`` tells of the schema of the tracking table (None: there is no such schema), ``database_create`` of
-    the database; ``preloaded`` whether pg_stat_statements counts.
+    ``may_create`` tells of ``schema``, that of the tracking table (None: there is no such schema), ``database_create``
+    of the database; ``preloaded`` whether pg_stat_statements counts; ``read_only_by`` where that setting comes from.
     """
 
     version: str
@@ -147,6 +149,8 @@ class Facts:
     database_create: bool
     collation: tuple[str | None, str | None] = (None, None)
     may_create: bool | None = True
+    schema: str = DEFAULT_NAMESPACE
+    read_only_by: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     available: frozenset[str] = frozenset()
     preloaded: bool = True
@@ -166,6 +170,8 @@ def read_facts(connection: Connection, system: System) -> Facts:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         settings = {name: _setting(connection, name) for name in SETTINGS}
         path = connection.execute("SELECT pg_catalog.current_schemas(false)::TEXT[]").fetchone()
+        source = connection.execute(_READ_ONLY).fetchone()
+        read_only_by = str(source[0]) if source is not None else ""
         connection.execute(_ASKING)
         row = connection.execute(_SERVER).fetchone()
         assert row is not None
@@ -190,6 +196,8 @@ def read_facts(connection: Connection, system: System) -> Facts:
             database_create=create,
             collation=(recorded, actual),
             may_create=None if schema is None else schema[0],
+            schema=system.tracking_table.namespace,
+            read_only_by=read_only_by,
             installed=dict(installed),
             available=frozenset(name for (name,) in available),
             # only the library knows this setting

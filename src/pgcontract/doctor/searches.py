@@ -32,19 +32,17 @@ def filled_tables(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def spelt_out(text: str) -> tuple[str, ...]:
-    """As ``filled_tables``, but only where the rows are a VALUES list: a SELECT may find nothing, and be right."""
+def spelt_out(text: str) -> tuple[tuple[str, int], ...]:
+    """The tables into which a VALUES list is inserted, each time with its line: a SELECT may find nothing, rightly."""
     try:
         statements = parsed_statements(text)
     except SqlError:
         return ()
-    names: dict[str, None] = {}
-    for _, raw in statements:
-        if raw.stmt.HasField("insert_stmt"):
-            insert = raw.stmt.insert_stmt
-            if insert.select_stmt.select_stmt.values_lists:
-                names[insert.relation.relname] = None
-    return tuple(names)
+    return tuple(
+        (raw.stmt.insert_stmt.relation.relname, statement.line)
+        for statement, raw in statements
+        if raw.stmt.HasField("insert_stmt") and raw.stmt.insert_stmt.select_stmt.select_stmt.values_lists
+    )
 
 
 def _is_unnamed(text: str) -> bool:

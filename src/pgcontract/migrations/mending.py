@@ -10,7 +10,7 @@ from pgcontract.migrations import foreign
 from pgcontract.migrations.reading import Source
 from pgcontract.migrations.session import Connection
 from pgcontract.migrations.steps import drop_index, invalid_indexes
-from pgcontract.migrations.tracking import COLUMNS, TrackingTable, columns_of
+from pgcontract.migrations.tracking import COLUMNS, TrackingTable, columns_of, renamed
 from pgcontract.names import Name
 
 _SEE = "see `pgcontract migrate status`"
@@ -39,8 +39,11 @@ class Cleared:
 
 
 def baseline(connection: Connection, table: TrackingTable, files: Sequence[Source], to: int | None) -> Adopted:
-    """Record migrations that are there already. In a transaction. Raises MigrationError, UsageError."""
-    if to is not None and to not in {source.number for source in files}:
+    """Record migrations that are there already, up to number ``to``; 0 for none. In a transaction.
+
+    Raises MigrationError, UsageError.
+    """
+    if to is not None and to not in {0, *(source.number for source in files)}:
         raise UsageError("There is no migration of that number", seen=str(to), remedy=_SEE)
     columns = columns_of(connection, table.name)
     ours = columns is not None and set(COLUMNS) <= columns
@@ -48,13 +51,13 @@ def baseline(connection: Connection, table: TrackingTable, files: Sequence[Sourc
         raise MigrationError(
             "This database has been migrated by pgcontract already", where=str(table.name), remedy=_SEE
         )
-    adoption = _others(connection, table, files, to)
+    adoption = foreign.found(connection, table.name, files, listed=to is None)
     kept = None
     if adoption is not None and adoption.table == table.name:
         kept = foreign.set_aside(connection, adoption)
     if not ours:
         table.create()
-    if adoption is not None and to is None:
+    if adoption is not None and adoption.files is not None:
         found = adoption.files
     else:
         found = tuple((source, None) for source in files if to is None or source.number <= to)
@@ -66,34 +69,27 @@ def baseline(connection: Connection, table: TrackingTable, files: Sequence[Sourc
     return Adopted(names, adoption.tool.name, adoption.table, kept)
 
 
-def _others(
-    connection: Connection, table: TrackingTable, files: Sequence[Source], to: int | None
-) -> foreign.Adoption | None:
-    """What another tool has recorded; with a number given, only its table counts, where it bears our name."""
-    if to is None:
-        return foreign.found(connection, table.name, files)
-    columns = columns_of(connection, table.name)
-    if columns is None or set(COLUMNS) <= columns:
-        return None
-    tool = foreign.tool_of(columns)
-    if tool is None:
-        raise foreign.foreign(table.name, columns)
-    return foreign.Adoption(table.name, tool, ())
-
-
 def accept(table: TrackingTable, files: Sequence[Source], numbers: Collection[int]) -> tuple[str, ...]:
-    """Take edited files for what was applied. In a transaction. Raises UsageError for one that is not edited."""
+    """Take edited and renamed files for what was applied. In a transaction. Raises UsageError for one that is neither.
+
+    The number of a renamed one is that under which it was applied.
+    """
     by_name = {source.name: source for source in files}
     accepted = []
     for number in sorted(set(numbers)):
-        record = next((r for r in table.records() or () if r.number == number), None)
+        records = table.records() or ()
+        record = next((r for r in records if r.number == number), None)
         source = by_name.get(record.name) if record else None
-        if record is None or source is None or record.state not in {"applied", "baseline"}:
+        if record is not None and source is None:
+            source = renamed(record, files, {r.name for r in records})
+        elif record is not None and record.state not in {"applied", "baseline"}:
+            source = None
+        if record is None or source is None:
             raise UsageError("No applied migration of that number has a file", seen=str(number), remedy=_SEE)
-        if record.checksum == source.checksum:
+        if (record.name, record.checksum) == (source.name, source.checksum):
             raise UsageError("The migration is as it was applied", seen=record.name, remedy=_SEE)
-        table.accept(record.name, source.checksum)
-        accepted.append(record.name)
+        table.accept(record.name, source)
+        accepted.append(source.name)
     return tuple(accepted)
 
 

@@ -8,7 +8,7 @@ from pgcontract.errors import MigrationError, UsageError
 from pgcontract.migrations.files import Migration, parsed
 from pgcontract.migrations.reading import Source
 from pgcontract.migrations.results import Override
-from pgcontract.migrations.tracking import Record
+from pgcontract.migrations.tracking import Record, renamed
 
 
 def pending(
@@ -16,13 +16,16 @@ def pending(
 ) -> tuple[Migration, ...]:
     """The migrations to apply, up to number ``to``; one that was started and not finished is among them.
 
-    Raises MigrationError for edited, missing and out-of-order migrations (each can be allowed), for half undone ones
-    and files that ``parsed`` refuses; UsageError for a number that no file has.
+    Raises MigrationError for edited, missing and out-of-order migrations (each can be allowed), for renamed and half
+    undone ones and files that ``parsed`` refuses; UsageError for a number that no file has.
     """
     if to is not None and to not in {source.number for source in files}:
         raise UsageError("There is no migration of that number", seen=str(to), remedy="see `pgcontract migrate status`")
     by_name = {source.name: source for source in files}
+    known = {record.name for record in records}
     for record in records:
+        if record.name not in by_name and (other := renamed(record, files, known)) is not None:
+            raise _renamed(record, other)
         check_record(record, by_name.get(record.name), allow)
     applied = {record.name for record in records if record.state != "started"}
     latest = max((record.number for record in records), default=-1)
@@ -96,7 +99,20 @@ def to_undo(
             raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
         latest_first = list(reversed(records))[:steps]
     by_name = {source.name: source for source in files}
+    known = {record.name for record in records}
+    for record in latest_first:
+        if record.name not in by_name and (other := renamed(record, files, known)) is not None:
+            raise _renamed(record, other)
     return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
+
+
+def _renamed(record: Record, source: Source) -> MigrationError:
+    return MigrationError(
+        "The file of an applied migration was renamed",
+        where=str(source.path),
+        seen=f"it was applied as {record.name}",
+        remedy=f"give it that name back, or keep the new one with `pgcontract migrate repair --accept {record.number}`",
+    )
 
 
 def _undoable(record: Record, source: Source | None, allow: Collection[Override]) -> Migration:

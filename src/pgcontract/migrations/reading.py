@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pgcontract.errors import MigrationError
 
-FILE_NAME: Final = re.compile(r"(?P<number>[0-9]{3,9})-(?P<name>[a-z0-9]+(?:[-_][a-z0-9]+)*)\.sql")
+# up to 14 digits: YYYYMMDDhhmmss, as dbmate and Rails number theirs
+FILE_NAME: Final = re.compile(r"(?P<number>[0-9]{3,14})-(?P<name>[a-z0-9]+(?:[-_][a-z0-9]+)*)\.sql")
+_A_DATE: Final = 10_000_000
 
 
 class Source(NamedTuple):
@@ -60,7 +63,8 @@ def numbered_paths(directory: Path) -> tuple[tuple[int, Path], ...]:
         raise MigrationError(
             "There are no migrations in this folder",
             where=str(directory),
-            remedy="name the folder that holds files like 001-initial-schema.sql",
+            remedy=f"write the first with `pgcontract migrate create NAME {directory}`, or name the folder that holds "
+            "files like 001-initial-schema.sql",
         )
     numbers: dict[int, Path] = {}
     for path in paths:
@@ -99,6 +103,22 @@ def number_of(path: Path) -> int:
             remedy="name it like 001-initial-schema.sql (number, hyphen, lower-case words), or keep it elsewhere",
         )
     return int(match["number"])
+
+
+def number_in(name: str) -> int:
+    """The number in a migration's name, or -1 for a name without one."""
+    digits = name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else -1
+
+
+def gaps(numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """Each number before which one or more are left out, with the words for those. Dates and times leave out most."""
+    expected = None
+    for number in sorted(set(numbers)):
+        if expected is not None and expected < number < _A_DATE:
+            missing = str(expected) if number == expected + 1 else f"{expected} to {number - 1}"
+            yield number, f"no migration bears the number {missing}"
+        expected = number + 1
 
 
 def read(path: Path, number: int) -> Source:

@@ -8,15 +8,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
-EventKind: TypeAlias = Literal["initialised", "applying", "applied", "undoing", "undone", "waiting"]
-State: TypeAlias = Literal["applied", "baseline", "started", "undoing", "pending", "edited", "missing"]
+from pgcontract.migrations.reading import gaps, number_in
+
+EventKind: TypeAlias = Literal["initialised", "applying", "applied", "undoing", "undone", "waiting", "gap"]
+State: TypeAlias = Literal["applied", "baseline", "started", "undoing", "pending", "edited", "missing", "renamed"]
 Override: TypeAlias = Literal["edited", "missing", "out-of-order"]
 
 
 class Event(NamedTuple):
     """What a runner has just done. ``seconds`` is 0 for a start; ``name`` is the migration's or the init file's.
 
-    ``waiting`` says that a statement has been waiting for a lock; ``detail`` names who holds it.
+    ``waiting`` says that a statement has been waiting for a lock; ``detail`` names who holds it. ``gap`` says that
+    numbers before the migration's are left out; ``detail`` names them.
     """
 
     kind: EventKind
@@ -42,6 +45,7 @@ class Entry(NamedTuple):
     """One migration as `status` shows it. What belongs to its record is None where it has not been applied.
 
     ``unchanged``: whether the file's checksum is the recorded one; None where there is no file, or no record.
+    ``recorded_as``: the name under which it was applied, where its file was renamed since.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Entry(NamedTuple):
     applied_by: str | None = None
     duration: timedelta | None = None
     unchanged: bool | None = None
+    recorded_as: str | None = None
 
 
 class Status(NamedTuple):
@@ -74,5 +79,11 @@ class Status(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether `up` would go on: no migration is edited, missing, or half undone."""
-        return not any(entry.state in {"edited", "missing", "undoing"} for entry in self.entries)
+        """Whether the database is what files say: no migration is edited, missing, renamed, or half there."""
+        return all(entry.state in {"applied", "baseline", "pending"} for entry in self.entries)
+
+    @property
+    def gaps(self) -> tuple[tuple[str, str], ...]:
+        """The migrations before which numbers are left out, with the words for those."""
+        names = {number_in(entry.name): entry.name for entry in self.entries}
+        return tuple((names[number], told) for number, told in gaps(n for n in names if n >= 0))

@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from pgcontract.errors import MigrationError
 from pgcontract.migrations.files import Migration
 from pgcontract.migrations.order import pending, to_undo
-from pgcontract.migrations.reading import Source, read_text, sources
+from pgcontract.migrations.reading import Source, gaps, read_text, sources
 from pgcontract.migrations.results import Event, EventKind, Override, Result, Status
 from pgcontract.migrations.sending import Lookout, at_commit, run_whole
 from pgcontract.migrations.session import Connection, broken, locked, logger, lost, reset_session
@@ -77,8 +77,11 @@ class Runner:
             # only now: another runner may have applied everything while this one waited
             records = table.records()
             waiting = pending(files, records or (), to=to, allow=allow)
-            if records is None:
+            self._tell_gaps(files, records or ())
+            if not records:
+                # of a database that was adopted with nothing in it, too
                 self._initialise(connection)
+            if records is None:
                 table.create()
             spared = table.grantees()
             known = {record.name: record for record in records or ()}
@@ -92,7 +95,9 @@ class Runner:
         """What ``up`` would apply now, with all of its checks; only reads, and waits for nobody."""
         files = sources(self._directory)
         records = records_of(self._dsn, self._directory, self._table, self._settings)
-        return pending(files, records, to=to, allow=allow)
+        planned = pending(files, records, to=to, allow=allow)
+        self._tell_gaps(files, records)
+        return planned
 
     def down(self, steps: int | None = None, *, to: int | None = None, allow: Collection[Override] = ()) -> Result:
         """Undo the last ``steps`` applied migrations (one), or all after number ``to``. Raises as ``up`` does.
@@ -114,7 +119,7 @@ class Runner:
         return status_of(self._dsn, self._directory, self._table, self._settings)
 
     def baseline(self, to: int | None = None) -> Adopted:
-        """Record what is there already, without running it: all files up to number ``to``, or all of them.
+        """Record what is there already, without running it: all files up to number ``to`` (0: none), or all of them.
 
         Where another tool's tracking table stands, and no number is given, what it has applied is recorded; that table
         is kept, under another name where its own is needed. Raises MigrationError where this runner has records.
@@ -126,7 +131,7 @@ class Runner:
             return mending.baseline(connection, TrackingTable(connection, self._table), files, to)
 
     def accept(self, numbers: Collection[int]) -> tuple[str, ...]:
-        """Take edited files for what was applied, as they are now; gives their names. Raises UsageError."""
+        """Take edited and renamed files for what was applied, as they are now; gives their names. Raises UsageError."""
         from pgcontract.migrations import mending  # noqa: PLC0415 - seldom needed
 
         files = sources(self._directory)
@@ -182,7 +187,7 @@ class Runner:
                     remedy="let nothing but this command write that table; begin anew with `pgcontract migrate repair "
                     f"--clear {migration.number}`",
                 )
-            with _transaction(connection, migration.path):
+            with _transaction(connection, migration.path, lookout):
                 run_whole(connection, migration.up, migration.path, lookout=lookout)
                 _still_in_its_transaction(connection, migration.path)
                 table.add(migration, time.perf_counter() - started, spared=spared)
@@ -205,7 +210,7 @@ class Runner:
         assert migration.down is not None
         started = self._begin("undoing", migration, lookout)
         if migration.transactional:
-            with _transaction(connection, migration.path):
+            with _transaction(connection, migration.path, lookout):
                 run_whole(connection, migration.down, migration.path, first_line=migration.down_line, lookout=lookout)
                 _still_in_its_transaction(connection, migration.path)
                 table.remove(migration.name)
@@ -231,6 +236,12 @@ class Runner:
         logger.warning("%s waits for a lock", name)
         self._on_event(Event("waiting", name, detail=holders))
 
+    def _tell_gaps(self, files: Sequence[Source], records: Sequence[Record]) -> None:
+        names = {record.number: record.name for record in records} | {source.number: source.name for source in files}
+        for number, told in gaps(n for n in names if n >= 0):
+            logger.warning("%s: %s", names[number], told)
+            self._on_event(Event("gap", names[number], detail=told))
+
     def _tell(self, kind: EventKind, name: str, seconds: float = 0.0) -> float:
         logger.info("%s %s (%.3f s)", kind, name, seconds)
         self._on_event(Event(kind, name, seconds))
@@ -238,7 +249,7 @@ class Runner:
 
 
 @contextmanager
-def _transaction(connection: Connection, path: Path) -> Iterator[None]:
+def _transaction(connection: Connection, path: Path, lookout: Lookout) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
@@ -247,13 +258,14 @@ def _transaction(connection: Connection, path: Path) -> Iterator[None]:
         if not broken(connection) and connection.info.transaction_status != TransactionStatus.ACTIVE:
             connection.execute("ROLLBACK")
         raise
+    lookout.seen = ""
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:
         if broken(connection) or error.sqlstate is None:
             raise lost(path, error) from error
         # what was deferred to the end of the transaction
-        raise at_commit(path, error) from error
+        raise at_commit(path, error, lookout) from error
 
 
 def _still_in_its_transaction(connection: Connection, path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import generators
@@ -28,21 +28,41 @@ _STATEMENT_FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.BAD_RES
 _SHUTTING_DOWN: Final = frozenset({"57P01", "57P02", "57P03", "57P05"})
 _COPYING: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
 _LOCK_TIMEOUT, _CANCELLED, _NEEDS_NO_TRANSACTION = "55P03", "57014", "25001"
+_ENDED: Final = frozenset({_LOCK_TIMEOUT, _CANCELLED})
 _FIRST_LOOK: Final = 0.1
 _LOOKS_AT_MOST_EVERY: Final = 2.0
+_AGAIN: Final = "; nothing of it is left in the database"
+_END_OR_WAIT: Final = "end their session (pg_terminate_backend), or run again when they have finished" + _AGAIN
+_LATER: Final = "see in pg_locks who has locked what it names; end that session, or run again later" + _AGAIN
+_MORE_TIME: Final = "run again; where a limit ended it, with a longer --statement-timeout, or let it do less" + _AGAIN
 _BLOCKERS: Final = """
     SELECT a.pid, a.application_name, a.usename, a.state, a.xact_start, a.query
     FROM unnest(pg_catalog.pg_blocking_pids(%s)) AS blocking (pid)
     JOIN pg_catalog.pg_stat_activity AS a ON a.pid = blocking.pid
     ORDER BY a.xact_start ASC
 """
+# of a wait that has ended nothing is left but what the statement names: tables, and indexes for theirs
+_LOCKERS: Final = """
+    SELECT DISTINCT a.pid, a.application_name, a.usename, a.state, a.xact_start, a.query
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+    JOIN pg_catalog.pg_locks AS l ON l.relation = coalesce(i.indrelid, c.oid)
+    JOIN pg_catalog.pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+    WHERE c.relname = ANY(%s) AND n.nspname !~ '^pg_' AND l.granted AND a.pid <> ALL(ARRAY[%s, pg_backend_pid()])
+    ORDER BY a.xact_start ASC
+"""
+_WORD: Final = re.compile(r'"(?:[^"]|"")+"|[^\W\d][\w$]*')
+_WORDS_IN: Final = 100_000
 
 
 class MigrationFailed(MigrationError):
     """A statement of a file failed on the server. ``ordinal`` counts statements from 1, ``line`` those of the file.
 
     Both are 0 where the error belongs to none of them: one that came at COMMIT, from what had been deferred.
-    ``holders`` says who held the lock that the statement waited for.
+    ``holders`` says who held the lock that the statement waited for; where it gave up before anybody could look, who
+    has locked what it names.
     """
 
     def __init__(  # noqa: PLR0913 - all of it is told
@@ -58,8 +78,7 @@ class MigrationFailed(MigrationError):
         remedy: str = "correct the file and run again; nothing of it is left in the database",
     ) -> None:
         super().__init__(
-            f"The file failed: {message} (SQLSTATE {sqlstate})"
-            + (f"; the lock is held by {holders}" if holders else ""),
+            f"The file failed: {message} (SQLSTATE {sqlstate})" + (f"; locks are held by {holders}" if holders else ""),
             where=f"{path}:{line} (statement {ordinal})" if ordinal else f"{path} (at COMMIT)",
             seen=statement or None,
             remedy=remedy,
@@ -71,6 +90,11 @@ class MigrationFailed(MigrationError):
         self.sqlstate = sqlstate
         self.message = message
         self.holders = holders
+
+    @property
+    def mended_by_waiting(self) -> bool:
+        """Whether nothing is wrong with the file: somebody else held a lock."""
+        return self.sqlstate == _LOCK_TIMEOUT or bool(self.holders)
 
 
 @dataclass
@@ -90,21 +114,35 @@ class Lookout:
 
     def look(self) -> None:
         """Ask once. Where that is impossible (no connection is free), nothing is known."""
-        if self._useless:
+        told = self._ask(_BLOCKERS, self.pid)
+        if told is None:
             return
+        if told and not self.seen:
+            self.tell(told)
+        self.seen = told
+
+    def look_back(self, statement: str) -> str:
+        """Who has locks on what a statement names that has given up before anybody looked."""
+        words = {
+            name
+            for word in _WORD.findall(statement[:_WORDS_IN])
+            for name in ([word[1:-1].replace('""', '"')] if word.startswith('"') else [word, word.lower()])
+        }
+        return self._ask(_LOCKERS, sorted(words), self.pid) or ""
+
+    def _ask(self, query: LiteralString, *parameters: object) -> str | None:
+        if self._useless:
+            return None
         try:
             if self._session is None:
                 self._session = psycopg.connect(
                     self.dsn, autocommit=True, application_name=f"{APPLICATION_NAME} (lookout)", connect_timeout=2
                 )
-            told = "; ".join(_described(*row) for row in self._session.execute(_BLOCKERS, (self.pid,)))
+            return "; ".join(_described(*row) for row in self._session.execute(query, parameters))
         except psycopg.Error as error:
             logger.debug("nobody can look who holds a lock: %s", type(error).__name__)
             self._useless = True
-            return
-        if told and not self.seen:
-            self.tell(told)
-        self.seen = told
+            return None
 
     def close(self) -> None:
         """End its session."""
@@ -137,9 +175,11 @@ def run_whole(
         raise _failure(path, sql, first_line, len(results), failure.diag, lookout) from failure
 
 
-def at_commit(path: Path, error: psycopg.Error) -> MigrationFailed:
+def at_commit(path: Path, error: psycopg.Error, lookout: Lookout | None = None) -> MigrationFailed:
     """The error for what failed only at COMMIT."""
-    return MigrationFailed(path, 0, 0, "", error.sqlstate or "XX000", error.diag.message_primary or "unknown error")
+    sqlstate = error.sqlstate or "XX000"
+    told = _waited(sqlstate, error.diag, "", lookout) if sqlstate in _ENDED else {}
+    return MigrationFailed(path, 0, 0, "", sqlstate, error.diag.message_primary or "unknown error", **told)
 
 
 def _sent(connection: Connection, sql: str, lookout: Lookout | None) -> list[Any]:
@@ -200,15 +240,15 @@ def _without_texts(statement: str) -> str:
 def _failure(
     path: Path, sql: str, first_line: int, ordinal: int, diag: Diagnostic, lookout: Lookout | None
 ) -> MigrationFailed:
-    line, text = 0, ""
+    line, text, whole = 0, "", sql
     try:
         statements = split(sql)
     except SqlError:
         # a server newer than the parser took what the parser does not know
         statements = ()
     if ordinal <= len(statements):
-        line, statement = statements[ordinal - 1].line, statements[ordinal - 1].text
-        text = _without_texts(statement).splitlines()[0][:120]
+        line, whole = statements[ordinal - 1].line, statements[ordinal - 1].text
+        text = _without_texts(whole).splitlines()[0][:120]
     if diag.statement_position:
         # counted in characters of everything that was sent
         line = line_of(sql, int(diag.statement_position) - 1)
@@ -219,11 +259,21 @@ def _failure(
     if sqlstate.startswith(_DATA_EXCEPTION):
         message = _QUOTED.sub('"…"', message)
     told = {}
-    if sqlstate in {_LOCK_TIMEOUT, _CANCELLED} and lookout is not None and lookout.seen:
-        told = {"holders": lookout.seen, "remedy": "wait for them, or end their session, and run again"}
+    if sqlstate in _ENDED:
+        told = _waited(sqlstate, diag, whole, lookout)
     elif sqlstate == _NEEDS_NO_TRANSACTION:
         told = {"remedy": "begin the file with the line `-- no-transaction`; nothing of it is left in the database"}
     return MigrationFailed(path, ordinal, (line or 1) + first_line - 1, text, sqlstate, message, **told)
+
+
+def _waited(sqlstate: str, diag: Diagnostic, statement: str, lookout: Lookout | None) -> dict[str, str]:
+    """Who held the lock, and what to do, of a statement that was ended while it waited; or took too long."""
+    holders = lookout.seen if lookout is not None else ""
+    if lookout is not None and not holders and sqlstate == _LOCK_TIMEOUT:
+        # the context names the table where another one's row was waited for
+        holders = lookout.look_back(f"{diag.context or ''} {statement}")
+    remedy = _END_OR_WAIT if holders else _LATER if sqlstate == _LOCK_TIMEOUT else _MORE_TIME
+    return {"holders": holders, "remedy": remedy}
 
 
 def _described(pid: int, name: str, user: str, state: str | None, since: datetime | None, query: str | None) -> str:

@@ -20,6 +20,8 @@ from pgcontract.names import Name
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 logger = logging.getLogger("pgcontract.migrations")
+# where nobody has set logging up, Python would print warnings itself, and the command has told them already
+logger.addHandler(logging.NullHandler())
 
 APPLICATION_NAME: Final = "pgcontract migrate"
 _POLL_SECONDS: Final = 0.05

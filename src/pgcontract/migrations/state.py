@@ -12,24 +12,32 @@ import psycopg
 from pgcontract.migrations.reading import sources
 from pgcontract.migrations.results import Entry, State, Status
 from pgcontract.migrations.session import Connection, broken, connect, lost, prepare_session
-from pgcontract.migrations.tracking import Record, TrackingTable, refused
+from pgcontract.migrations.tracking import Record, TrackingTable, refused, renamed
 from pgcontract.names import Name
 
 
 def status_of(dsn: str, directory: Path, table: Name, settings: Mapping[str, str]) -> Status:
     """The status of all migrations of a folder. Raises MigrationError, UsageError, ServerError."""
-    files = {source.name: source for source in sources(directory)}
-    entries = {source.name: (source.number, Entry(source.name, "pending")) for source in files.values()}
-    for record in records_of(dsn, directory, table, settings):
+    found = sources(directory)
+    files = {source.name: source for source in found}
+    entries = {source.name: (source.number, Entry(source.name, "pending")) for source in found}
+    records = records_of(dsn, directory, table, settings)
+    known = {record.name for record in records}
+    for record in records:
         source = files.get(record.name)
         unchanged = None if source is None else source.checksum == record.checksum
         state = cast("State", record.state)
+        facts = (record.applied_at, record.applied_by, record.duration)
         if source is None:
             state = "missing"
+            if (other := renamed(record, found, known)) is not None:
+                entry = Entry(other.name, "renamed", *facts, unchanged=True, recorded_as=record.name)
+                entries[other.name] = (other.number, entry)
+                known.add(other.name)
+                continue
         elif not unchanged and state in {"applied", "baseline"}:
             state = "edited"
-        entry = Entry(record.name, state, record.applied_at, record.applied_by, record.duration, unchanged)
-        entries[record.name] = (record.number, entry)
+        entries[record.name] = (record.number, Entry(record.name, state, *facts, unchanged))
     return Status(tuple(entry for _, entry in sorted(entries.values(), key=lambda e: (e[0], e[1].name))))
 
 

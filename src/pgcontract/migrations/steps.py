@@ -63,9 +63,10 @@ _INVALID = """
     ORDER BY 1 ASC
 """
 _REMEDY = (
-    "correct what is named and run again: the statements before it have been applied, and it goes on from there; or "
-    "begin anew with `pgcontract migrate repair --clear {}`"
+    "{} and run again: the statements before it have been applied, and it goes on from there; or begin anew with "
+    "`pgcontract migrate repair --clear {}`"
 )
+_WAIT = "end the session that holds the lock (pg_terminate_backend), or wait for it,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _run(
             error.sqlstate,
             error.message,
             holders=error.holders,
-            remedy=_REMEDY.format(migration.number),
+            remedy=_REMEDY.format(_WAIT if error.mended_by_waiting else "correct what is named", migration.number),
         ) from error.__cause__
 
 

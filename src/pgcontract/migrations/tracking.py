@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -10,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from pgcontract.errors import MigrationError
+from pgcontract.migrations.reading import number_in
 from pgcontract.migrations.session import Connection
 from pgcontract.names import Name
 
@@ -43,8 +45,13 @@ class Record(NamedTuple):
     @property
     def number(self) -> int:
         """The number in its name, or -1 for a name without one."""
-        digits = self.name.partition("-")[0]
-        return int(digits) if digits.isdecimal() else -1
+        return number_in(self.name)
+
+
+def renamed(record: Record, files: Sequence[Source], known: Collection[str]) -> Source | None:
+    """The file of a record that none bears the name of: it has the same text, and no record ``known`` by its name."""
+    same = [source for source in files if source.checksum == record.checksum and source.name not in known]
+    return min(same, key=lambda source: (source.number != record.number, source.number), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +69,16 @@ class TrackingTable:
     def records(self) -> tuple[Record, ...] | None:
         """Every record in the order of application, or None where the table is not there.
 
-        Raises MigrationError where something else bears its name.
+        Raises MigrationError where something else bears its name, or another tool keeps its own records nearby.
         """
         columns = columns_of(self.connection, self.name)
-        if columns is None:
-            return None
-        if not set(COLUMNS) <= columns:
-            from pgcontract.migrations.foreign import foreign  # noqa: PLC0415 - seldom needed, and it needs this module
+        if columns is None or not set(COLUMNS) <= columns:
+            from pgcontract.migrations import foreign  # noqa: PLC0415 - seldom needed, and it needs this module
 
-            raise foreign(self.name, columns)
+            if columns is not None:
+                raise foreign.in_our_place(self.name, columns)
+            foreign.refuse_elsewhere(self.connection, self.name)
+            return None
         query = sql.SQL("SELECT {} FROM {} ORDER BY id ASC").format(
             sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), self.identifier
         )
@@ -153,9 +161,12 @@ class TrackingTable:
             (state, statement, seconds, name),
         )
 
-    def accept(self, name: str, checksum: str) -> None:
-        """Take the file as it is now for what was applied."""
-        self._one(sql.SQL("UPDATE {} SET checksum = %s WHERE name = %s").format(self.identifier), (checksum, name))
+    def accept(self, name: str, source: Source) -> None:
+        """Take the file as it is and is called now for what was applied under that name."""
+        self._one(
+            sql.SQL("UPDATE {} SET name = %s, checksum = %s WHERE name = %s").format(self.identifier),
+            (source.name, source.checksum, name),
+        )
 
     def remove(self, name: str) -> None:
         """Forget a migration, in the transaction that undoes it. Raises MigrationError where it is not recorded."""
@@ -225,10 +236,14 @@ def columns_of(connection: Connection, name: Name) -> frozenset[str] | None:
 
 def refused(error: psycopg.Error, table: Name) -> MigrationError:
     """The error for a statement of the runner's own that the server refused."""
-    allowed = not isinstance(error, psycopg.errors.InsufficientPrivilege)
+    remedy = "check that no migration touches the table"
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        remedy = f"migrate as the owner of the schema; to look only, have that one GRANT SELECT ON {table}"
+    elif isinstance(error, psycopg.errors.LockNotAvailable):
+        remedy = "somebody has locked what it needs: end their session, or run again later"
     return MigrationError(
         f"The server refused what keeps the tracking table (SQLSTATE {error.sqlstate})",
         where=str(table),
         seen=error.diag.message_primary,
-        remedy="check that no migration touches the table" if allowed else "migrate as the owner of the schema",
+        remedy=remedy,
     )

@@ -12,7 +12,7 @@ from pgcontract.migrations.lint import squawk
 from pgcontract.migrations.lint.findings import Finding
 from pgcontract.migrations.lint.standards import departures
 from pgcontract.migrations.lint.wording import mistakes
-from pgcontract.migrations.reading import migration_paths, number_of, numbered_paths, read
+from pgcontract.migrations.reading import gaps, migration_paths, number_of, numbered_paths, read
 from pgcontract.migrations.steps import steps
 from pgcontract.sql import line_of, split
 from pgcontract.system import FILE, System
@@ -87,19 +87,10 @@ def _all(folder: Path, settings: Mapping[str, str | bool], off: Mapping[str, str
 
 
 def _gaps(numbers: Mapping[int, Path]) -> Iterator[Finding]:
-    expected = min(numbers, default=1)
-    for number, path in sorted(numbers.items()):
-        if number > expected:
-            missing = str(expected) if number == expected + 1 else f"{expected} to {number - 1}"
-            yield Finding(
-                "gap",
-                str(path),
-                f"no migration bears the number {missing}",
-                "bring the missing file back, or number them without a gap",
-                path.stem,
-                path.stem,
-            )
-        expected = number + 1
+    for number, told in gaps(numbers):
+        path = numbers[number]
+        remedy = "bring the missing file back, or number them without a gap"
+        yield Finding("gap", str(path), told, remedy, path.stem, path.stem)
 
 
 def _shape(migration: Migration) -> Iterator[Finding]:
