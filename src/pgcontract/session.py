@@ -260,7 +260,8 @@ class Session:
     def _leave_world(self) -> None:
         self._world = self._mark = None
         self._send("ROLLBACK")
-        if len(self._prepared) > MOST_PREPARED:
+        # what alters the database may make a type anew: a prepared statement would know it by its old number
+        if self._altered or len(self._prepared) > MOST_PREPARED:
             self._forget()
 
     def _begin(self) -> Refusal | None:

@@ -478,7 +478,7 @@ def test_row_policies_are_proven(judge: Judge) -> None:
     assert told(verdicts) == []
     assert {i for i, v in verdicts.items() if v.kind == "row policy"} == set(BROKEN_POLICIES)
     assert {i for i, v in verdicts.items() if v.kind == "row policy" and v.rejects} == (
-        set(BROKEN_POLICIES) - {"notes.readable", "notes.removal", "plain.everything"}
+        set(BROKEN_POLICIES) - {"plain.everything"}
     )
 
 

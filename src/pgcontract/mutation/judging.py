@@ -30,7 +30,8 @@ SLOW = frozenset({"trigger", "index", "full text", "privilege", "view", "materia
 CASES_ARE_FROZEN = frozenset({"trigger"})
 """Kinds whose cases do not hang on the mutated catalog: to make them anew makes the same."""
 FACTS = frozenset({"function"})
-"""Kinds whose proof asks the catalog what drift asks it: to fail there is no behaviour."""
+"""Kinds that are no other mutant's judges: their proof asks the catalog what drift asks it."""
+RECORDED = "nothing but the catalog says so"
 NEIGHBOUR_EXAMPLES = 5
 HISTORIES = 6
 
@@ -72,17 +73,21 @@ class Judge:
         """The cases that are always tried, as they were made for the sound schema."""
         known = self._cases.get((id_, direction))
         if known is None:
-            known = self._cases[id_, direction] = replace(self.sound.cases(promise, direction), drawn=None)
+            known = self._cases[id_, direction] = behaviour(self.sound.cases(promise, direction))
         return known
 
     def _tried(self, blank: Judged, promise: Promise, ready: Mapping[Direction, Cases]) -> Judged:
-        found = self._at_once(blank, promise, ready)
+        always = {direction: replace(cases, drawn=None) for direction, cases in ready.items()}
+        found = self._at_once(blank, promise, always)
         if found is not None:
             return found
         live = self.session.within(self.read)
         differences = drift(self.frozen, live)
         if not differences:
             return replace(blank, fate="equivalent", reason="the catalog is the same")
+        drawn = {direction: cases for direction, cases in ready.items() if cases.drawn is not None}
+        if promise.kind not in CASES_ARE_FROZEN and (found := self._at_once(blank, promise, drawn)) is not None:
+            return found
         return self._anew(blank, promise, Worlds(live, self.session, self.sound.worlds.roles), differences)
 
     def _at_once(self, blank: Judged, promise: Promise, ready: Mapping[Direction, Cases]) -> Judged | None:
@@ -102,7 +107,7 @@ class Judge:
         for id_, one, examples in self._killers(blank.promise, promise, differences):
             prover = Prover(self.session, worlds, examples, self.sound.seed)
             for direction in one.directions:
-                evidence = prover.prove(one, direction)
+                evidence = prover.tried(one, direction, behaviour(prover.cases(one, direction)))
                 if evidence.contradiction is not None:
                     return _killed(blank, id_, one, evidence)
                 missing = evidence.missing or ""
@@ -151,6 +156,14 @@ class Judge:
                 blank, fate="killed by proof", killer="a valid change", examples=explored.steps, evidence=told
             )
         return None
+
+
+def behaviour(cases: Cases) -> Cases:
+    """The cases without questions to the catalog about what drift reads there: to differ there is no behaviour."""
+    always = tuple(change for change in cases.always if not change.recorded)
+    if not always and cases.drawn is None and cases.missing is None:
+        return replace(cases, always=always, missing=RECORDED)
+    return replace(cases, always=always)
 
 
 def told_ddl(mutant: Mutant) -> str:

@@ -19,7 +19,7 @@ from pgcontract.mutation.published import PUBLISHED
 from pgcontract.mutation.result import Judged, Result
 from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
-from pgcontract.promises.base import Mutable, Promise
+from pgcontract.promises.base import Mutable, Promise, Roled
 from pgcontract.promises.mutants import Mutant
 from pgcontract.workers import Known, Worker, worked
 
@@ -53,7 +53,7 @@ def mutate(
     Raises ServerError when the server goes away, UsageError where there is nothing to mutate.
     """
     begun = time.perf_counter()
-    chosen = dict(_chosen(contract.catalog, plan))
+    chosen = dict(_chosen(contract.catalog, plan, stage.live_roles))
     names = {name: system for system, name in stage.live_roles.items()}
     frozen = _Frozen(contract.catalog, stage.system.tracking_table, names)
     tasks = list(_batches(frozen, chosen))
@@ -83,18 +83,25 @@ def mutate(
     return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered)
 
 
-def _chosen(catalog: Catalog, plan: Plan) -> Iterator[tuple[tuple[str, int], tuple[Promise, Mutant]]]:
-    """The mutants that are asked for, by their promise's id and their number."""
+def _chosen(
+    catalog: Catalog, plan: Plan, roles: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, int], tuple[Promise, Mutant]]]:
+    """The mutants that are asked for, by their promise's id and their number; of roles as the server knows them."""
     operators = PUBLISHED if plan.operators == ("schemaanalyst",) else frozenset(plan.operators)
     every = [
         ((id_, number), (promise, mutant))
         for id_, promise in promises(catalog)
         if isinstance(promise, Mutable) and (not plan.kinds or promise.kind in plan.kinds)
-        for number, mutant in enumerate(promise.mutants(catalog))
+        for number, mutant in enumerate(_mutants(promise, catalog, roles))
         if (not operators or mutant.operator in operators) and _wanted(id_, plan.only)
     ]
     step = max(1, len(every) // plan.sample) if plan.sample else 1
     yield from every[::step][: plan.sample or None]
+
+
+def _mutants(promise: Mutable, catalog: Catalog, roles: Mapping[str, str]) -> Iterable[Mutant]:
+    live = promise.of_roles(roles) if isinstance(promise, Roled) else promise
+    return live.mutants(catalog) if isinstance(live, Mutable) else ()
 
 
 def _wanted(id_: str, only: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -34,7 +34,7 @@ class Change:
     ``layer`` is done before ``setup``, and ``instead`` in its place for the reference: statements that are dear, and
     that many cases share. If they fail, the case says nothing, either.
     ``guard`` makes a query that is true where the case really is what it claims to be; it is asked only when the
-    outcome contradicts the promise.
+    outcome contradicts the promise. ``recorded``: it only asks what the catalog records, as drift does.
     """
 
     act: tuple[Statement, ...]
@@ -45,6 +45,7 @@ class Change:
     reference: tuple[Statement, ...] = ()
     layer: tuple[Statement, ...] = ()
     instead: tuple[Statement, ...] = ()
+    recorded: bool = False
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -54,12 +55,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Violation(Change):
-    """A change that must fail: with one of these SQLSTATEs, naming this constraint, column or data type."""
+    """A change that must fail: with one of these SQLSTATEs, naming this constraint, column or data type.
+
+    ``table``: the one whose column or constraint it is, where that is not told by the name.
+    """
 
     sqlstates: frozenset[str] = frozenset()
     constraint: str | None = None
     column: str | None = None
     datatype: str | None = None
+    table: str | None = None
 
     def matches(self, refusal: Refusal) -> bool:
         """Whether an error is the one that was promised."""
@@ -69,6 +74,7 @@ class Violation(Change):
                 (self.constraint, refusal.constraint),
                 (self.column, refusal.column),
                 (self.datatype, refusal.datatype),
+                (self.table, refusal.table),
             )
         )
 
@@ -153,6 +159,14 @@ class Mutable(Promise, Protocol):
 
     def mutants(self, catalog: Catalog) -> Iterable[Mutant]:
         """Small changes of the frozen schema, each of which breaks this promise alone."""
+
+
+@runtime_checkable
+class Roled(Promise, Protocol):
+    """A promise that names roles."""
+
+    def of_roles(self, roles: Mapping[str, str]) -> Promise:
+        """The same, of the roles as a server knows them."""
 
 
 def gone(table: Name, column: str) -> Cases:

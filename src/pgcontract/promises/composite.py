@@ -13,6 +13,8 @@ from pgcontract.model import Catalog, Composite, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.column_type import DATA_EXCEPTION
 from pgcontract.promises.facts import Fact, exists, listed, yes
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.types import composite_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import Worlds
@@ -68,11 +70,11 @@ class Attributes:
         always = [self._violation("(" + "," * len(self.composite.attributes) + ")", INVALID_TEXT)]
         found = self._spaces(worlds) or ()
         for number, one in enumerate(found):
-            bad = next((r for r in one.refused if isinstance(r.literal, str)), None)
-            if bad is not None and isinstance(bad.literal, str):
-                fields = [s.simplest for s in found]
-                fields[number] = bad.literal
-                always.append(self._violation("(" + ",".join(map(_field, fields)) + ")", bad.sqlstate))
+            for bad in one.refused:
+                if isinstance(bad.literal, str):
+                    fields = [s.simplest for s in found]
+                    fields[number] = bad.literal
+                    always.append(self._violation("(" + ",".join(map(_field, fields)) + ")", bad.sqlstate))
         return Cases(tuple(always))
 
     def _spaces(self, worlds: Worlds) -> tuple[Space, ...] | None:
@@ -104,6 +106,11 @@ class Attributes:
     def _violation(self, literal: str, sqlstate: str) -> Violation:
         name = identifier(self.composite.name).as_string()
         return Violation((Statement(f"SELECT $1::{name}", (literal,)),), sqlstates=frozenset([sqlstate]))
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """An attribute more, one less, or one of another name or type."""
+        del catalog
+        return composite_mutants(self.composite)
 
     def owns(self, refusal: Refusal) -> bool:
         """Data exceptions: nothing else is in the statement."""

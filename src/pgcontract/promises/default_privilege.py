@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -18,6 +17,8 @@ from pgcontract.contract.clauses import default_privilege as default_clause
 from pgcontract.contract.clauses import one_line
 from pgcontract.model import FRESH, Catalog, Column, DefaultPrivilege, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.permissions import CODES, default_privilege_mutants
 from pgcontract.promises.permission.grants import Reach
 from pgcontract.promises.permission.relations import MAINTAIN, PRIVILEGES, Sample, TableTarget
 from pgcontract.promises.permission.roles import PUBLIC, Role, fresh_name, role_of
@@ -34,6 +35,7 @@ from pgcontract.promises.permission.targets import (
 from pgcontract.promises.privilege import (
     by_membership,
     denied,
+    everybody,
     exercised,
     held,
     lent,
@@ -45,10 +47,6 @@ from pgcontract.promises.privilege import (
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, quote
 from pgcontract.rows.worlds import Worlds
-
-CODES: Mapping[str, str] = MappingProxyType(
-    {"TABLE": "r", "SEQUENCE": "S", "FUNCTION": "f", "TYPE": "T", "SCHEMA": "n"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,9 @@ class Default:
     default: DefaultPrivilege
     may: frozenset[str]
     """All that the grantee gets there, by other lists, and as anybody."""
+
+    public: frozenset[str] = frozenset()
+    """What everybody gets there, or may get: which roles took it from everybody, a contract leaves out."""
 
     kind = "default privilege"
 
@@ -123,9 +124,22 @@ class Default:
             if not role.made:
                 rest = [p for p in self.default.privileges if p not in self.default.grantable]
                 cases += [refused(reach.target, role, f"{p} WITH GRANT OPTION") for p in rest]
+                closed = (p for p in self.default.privileges if p not in self.public)
+                cases += [everybody(reach.target, p) for p in closed if p in reach.target.privileges(worlds)]
             if not role.member_of:
                 cases += [violation(deed, role) for deed in reach.target.owners(Scene(worlds, role))]
         return Cases(tuple(cases), prepared=_prepared(role, made), notes=notes)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """A privilege less or more on what is made later."""
+        del catalog
+        missing = [p for p in _every(self.default.kind) if p not in self.may | self._open]
+        return default_privilege_mutants(self.default, missing, self.public)
+
+    def of_roles(self, roles: Mapping[str, str]) -> Default:
+        """The same of the grantee as a server knows it."""
+        grantee = roles.get(self.default.grantee, self.default.grantee)
+        return replace(self, default=replace(self.default, grantee=grantee))
 
     def owns(self, refusal: Refusal) -> bool:
         """An error is no proof of a missing privilege."""
@@ -202,6 +216,11 @@ def _object(kind: str, name: Name) -> tuple[Target, str]:
             return TypeTarget(name), f"CREATE TYPE {quoted(name)} AS ENUM ('a')"
 
 
+def _every(kind: str) -> tuple[str, ...]:
+    """All that can be granted on an object of the kind."""
+    return NamespaceTarget.every if kind == "SCHEMA" else _object(kind, Name("", ""))[0].every
+
+
 def _any(made: Sequence[Later], role: Role, privileges: Sequence[str]) -> Change:
     """Lists of several roles are one promise: each privilege comes with what one of them makes."""
     told = (" OR ".join(one.target.held(role.asked, p) for one in made) for p in privileges)
@@ -214,7 +233,8 @@ def _any(made: Sequence[Later], role: Role, privileges: Sequence[str]) -> Change
 def promises(catalog: Catalog) -> Iterator[Default]:
     """One for every entry of a list."""
     for default in catalog.default_privileges:
-        yield Default(default, _may(default, catalog))
+        public = _may(replace(default, grantee=PUBLIC), catalog) | FRESH.get(default.kind, frozenset())
+        yield Default(default, _may(default, catalog), public)
 
 
 def _may(default: DefaultPrivilege, catalog: Catalog) -> frozenset[str]:

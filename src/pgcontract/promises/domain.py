@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+
+from psycopg import sql
 
 from pgcontract.contract import type_id
 from pgcontract.model import Catalog, Check, Column, Domain, Name, Table
@@ -12,7 +16,13 @@ from pgcontract.promises.check import CHECK_VIOLATION, TableCheck
 from pgcontract.promises.column_type import DATA_EXCEPTION
 from pgcontract.promises.facts import Fact, exists, yes
 from pgcontract.promises.mutants import Mutant
-from pgcontract.promises.mutants.types import domain_check_mutants, domain_null_mutant
+from pgcontract.promises.mutants.columns import narrower, wider
+from pgcontract.promises.mutants.types import (
+    domain_check_mutants,
+    domain_default_mutants,
+    domain_null_mutant,
+    domain_type_mutants,
+)
 from pgcontract.promises.nullability import NOT_NULL_VIOLATION
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, Shape, Unbuildable, clause
@@ -21,6 +31,8 @@ from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.types import Refused, UnknownType, space
 
 VALUE = "value"
+TOO_LONG = "22001"
+_LIMITED_TEXT = re.compile(r"character(?: varying)?\((\d+)\)")
 _COLLATION = (
     "SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) FROM pg_catalog.pg_collation AS co"
     " JOIN pg_catalog.pg_namespace AS cn ON cn.oid = co.collnamespace"
@@ -70,6 +82,7 @@ class DomainType:
         except UnknownType:
             return Cases(tuple(always), notes=(f"no value was made for {base}",))
         always += [self._same(v) for v in dict.fromkeys((values.simplest, *values.boundaries))]
+        always += self._mixed(values.simplest)
         return Cases(tuple(always), values.strategy.map(self._same))
 
     def rejects(self, worlds: Worlds) -> Cases:
@@ -87,7 +100,7 @@ class DomainType:
             values = space(self.domain.type, worlds.catalog)
         except UnknownType as error:
             return Cases(tuple(always), missing=None if always else error.what)
-        always += [self._refused(refused) for refused in values.refused]
+        always += [self._refused(refused) for refused in (*values.refused, *self._too_long(worlds))]
         drawn = None if values.drawn_refused is None else values.drawn_refused.map(self._refused)
         missing = None if always or drawn is not None else f"no literal is known that {self.domain.type} refuses"
         return Cases(tuple(always), drawn, missing=missing)
@@ -115,6 +128,34 @@ class DomainType:
         text = f"SELECT ($1::{self._name})::text IS NOT DISTINCT FROM ($2::{self.domain.type})::text AS same_value"
         return Change((Statement(text, (value, value)),))
 
+    def _mixed(self, value: str) -> Iterator[Change]:
+        """Beside values of other types it counts as its base type."""
+        base = self.domain.type
+        for other in (base, *wider(base), *narrower(base)):
+            text = (
+                f"SELECT pg_typeof(coalesce($1::{self._name}, NULL::{other}))"
+                f" = pg_typeof(coalesce(NULL::{base}, NULL::{other})) AS same_type"
+            )
+            yield Change((Statement(text, (value,)),))
+
+    def _too_long(self, worlds: Worlds) -> Iterator[Refused]:
+        """Texts that every CHECK would take, but the base type does not: one character too long."""
+        found = _LIMITED_TEXT.fullmatch(self.domain.type)
+        if found is None:
+            return
+        try:
+            values = space(_text(self.domain.name), replace(worlds.catalog, domains=(*self._frozen(worlds),)))
+        except UnknownType:
+            return
+        most = int(found.group(1))
+        given = [v.rstrip() for v in dict.fromkeys((values.simplest, *values.boundaries))]
+        rows = [{VALUE: v + v[-1] * (most + 1 - len(v))} for v in given if v and len(v) <= most]
+        table = Table(self.domain.name, (Column(VALUE, "text", collation=self.domain.collation),))
+        checks = [check.expression for check in self.domain.checks]
+        truths = worlds.oracle.truth(table, checks, rows) if checks else [() for _ in rows]
+        good = (row for row, truth in zip(rows, truths, strict=True) if truth is not None and False not in truth)
+        yield from (Refused(row[VALUE], TOO_LONG, "one character too long") for row in islice(good, 1))
+
     def _default(self, *, volatile: bool) -> Change:
         """A table of one's own shows it: a domain gives its default only to columns."""
         table = 'pg_temp."pgcontract default"'
@@ -126,7 +167,10 @@ class DomainType:
             Statement(f"INSERT INTO {table} (n) SELECT 1 WHERE {'false' if self._nothing else 'true'}"),
             Statement(f"SELECT coalesce(bool_and({shown}), true) AS is_default FROM {table}"),
         )
-        return Change(act)
+        # its CHECKs are promises of their own: another default may be one that they refuse
+        names = (sql.Identifier(check.name).as_string() for check in self.domain.checks)
+        setup = (Statement(f"ALTER DOMAIN {self._name} DROP CONSTRAINT IF EXISTS {name}") for name in names)
+        return Change(act, tuple(setup))
 
     @property
     def _nothing(self) -> bool:
@@ -138,9 +182,10 @@ class DomainType:
         return Violation((statement,), sqlstates=frozenset([refused.sqlstate]))
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
-        """NOT NULL the other way."""
-        del catalog
+        """NOT NULL the other way; another default, or none; another base type."""
         yield domain_null_mutant(self.domain)
+        yield from domain_default_mutants(catalog, self.domain)
+        yield from domain_type_mutants(catalog, self.domain)
 
     def owns(self, refusal: Refusal) -> bool:
         """NULL refused by this domain; errors of the base type."""

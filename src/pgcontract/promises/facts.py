@@ -35,7 +35,8 @@ def asked(source: str, condition: str, keys: Sequence[Value], facts: Mapping[str
         values.append(wanted)
         shown.append(f"({expression})::text IS NOT DISTINCT FROM ${len(values)}::text AS {_quoted(name)}")
     text = f"SELECT {', '.join(shown) or 'true AS is_there'} FROM {source} WHERE {condition}"
-    return Change((Statement(text, tuple(values)),), wanted=f"one row, in which all is true: {', '.join(facts)}")
+    wanted = f"one row, in which all is true: {', '.join(facts)}"
+    return Change((Statement(text, tuple(values)),), wanted=wanted, recorded=True)
 
 
 def exists(kind: str, name: Name, facts: Mapping[str, Fact]) -> Change:

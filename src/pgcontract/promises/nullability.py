@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 from psycopg import sql
@@ -21,6 +21,8 @@ from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
 
 NOT_NULL_VIOLATION = "23502"
+REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
+"""No trigger runs from here on, and no plan is made anew for that, as for DISABLE TRIGGER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class NotNull:
 
     table: Name
     column: str
+    partitioned: bool = False
+    """Then an error names the partition."""
 
     kind = "not null"
     directions = (Direction.REJECTS,)
@@ -48,22 +52,29 @@ class NotNull:
         raise AssertionError(self, worlds)
 
     def rejects(self, worlds: Worlds) -> Cases:
-        """NULL in this column, whatever stands in the others."""
+        """NULL in this column, whatever stands in the others; also where no trigger stumbles over it."""
         world = worlds.world(self.table)
         if not world.has_column(self.column):
             return gone(self.table, self.column)
         if self.column not in world.shape.names:
             return _computed(world, self.column, self._violation)
         cases = [self._violation(world, row) for row in world.varied]
+        always = (cases[0], *self._alone(world, cases[0]))
         anywhere = catch_all(world.table, world.catalog)
         note = f"shown with a DEFAULT partition: otherwise no partition has room for NULL in {self.column}"
         if anywhere is None or self.column not in key_of_partitions(world.table):
-            return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
-        return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world, prepared=(anywhere,), notes=(note,))
+            return Cases(always, st.sampled_from(cases), world=world)
+        return Cases(always, st.sampled_from(cases), world=world, prepared=(anywhere,), notes=(note,))
+
+    def _alone(self, world: World, one: Violation) -> Iterator[Violation]:
+        """The same without triggers: what they write elsewhere may be refused first."""
+        if world.table.triggers:
+            yield replace(one, setup=(*one.setup, REPLICA))
 
     def _violation(self, world: World, row: dict[str, Value]) -> Violation:
         statement = world.insert({**row, self.column: None}, show=[self.column])
-        return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), column=self.column)
+        table = None if self.partitioned else self.table.name
+        return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), column=self.column, table=table)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """NULL is taken."""
@@ -71,8 +82,9 @@ class NotNull:
         yield Mutant("drop_not_null", self.column, (alter_column(self.table, self.column, "DROP NOT NULL"),))
 
     def owns(self, refusal: Refusal) -> bool:
-        """23502 that names the column."""
-        return refusal.sqlstate == NOT_NULL_VIOLATION and refusal.column == self.column
+        """23502 that names the column: a trigger may write to a column of the same name elsewhere."""
+        here = self.partitioned or refusal.table == self.table.name
+        return here and refusal.sqlstate == NOT_NULL_VIOLATION and refusal.column == self.column
 
     def present(self, worlds: Worlds) -> bool:
         """Whether the live column is NOT NULL."""
@@ -87,6 +99,8 @@ class NullAllowed:
 
     table: Name
     column: str
+    partitioned: bool = False
+    """Then an error names the partition."""
 
     kind = "null allowed"
     directions = (Direction.ACCEPTS,)
@@ -132,8 +146,9 @@ class NullAllowed:
         yield Mutant("add_not_null", self.column, (alter_column(self.table, self.column, "SET NOT NULL"),))
 
     def owns(self, refusal: Refusal) -> bool:
-        """23502 that names the column."""
-        return refusal.sqlstate == NOT_NULL_VIOLATION and refusal.column == self.column
+        """23502 that names the column: a trigger may write to a column of the same name elsewhere."""
+        here = self.partitioned or refusal.table == self.table.name
+        return here and refusal.sqlstate == NOT_NULL_VIOLATION and refusal.column == self.column
 
     def present(self, worlds: Worlds) -> bool:
         """Whether the live column takes NULL."""
@@ -177,4 +192,5 @@ def promises(catalog: Catalog) -> Iterator[NotNull | NullAllowed]:
     """One of the two for every column."""
     for table in catalog.tables:
         for column in table.columns:
-            yield (NotNull if column.not_null else NullAllowed)(table.name, column.name)
+            kind = NotNull if column.not_null else NullAllowed
+            yield kind(table.name, column.name, partitioned=table.partition_key is not None)

@@ -7,8 +7,8 @@ schema, and what anybody may do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -17,6 +17,8 @@ from pgcontract.contract.clauses import grant as grant_clause
 from pgcontract.contract.clauses import one_line
 from pgcontract.model import Catalog, Grant, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.permissions import privilege_mutants
 from pgcontract.promises.permission.grants import Grants, Reach
 from pgcontract.promises.permission.relations import ColumnTarget, TableTarget
 from pgcontract.promises.permission.roles import PUBLIC, Role, fresh, role_of
@@ -35,7 +37,9 @@ class Privilege:
 
     grant: Grant
     reach: Reach
-    public: frozenset[str]
+    public: Reach
+    """How far everybody reaches."""
+
     beyond: tuple[Reach, ...] = ()
     """Other objects of the schema, on which the grantee has nothing by name: they are refused here."""
 
@@ -108,7 +112,12 @@ class Privilege:
                     cases += refusals(reach, privilege, scene)
             if reach.target is target and not role.member_of:
                 cases += [violation(deed, role) for deed in target.owners(scene)]
-        cases += [everybody(target, p) for p in denied(self.reach, worlds) if p not in self.public and not role.made]
+        if not role.made:
+            stranger = fresh("stranger")
+            prepared += [*stranger.creation, *lent(target, stranger)]
+            cases += self._refused_to(stranger, worlds)
+            known = target.privileges(worlds)
+            cases += [everybody(target, p) for p in known if p not in self.public.may | self.reach.open]
         if not self.grant.revoked and not role.made and not role.member_of:
             heir = fresh("heir")
             prepared += heir.creation
@@ -116,6 +125,15 @@ class Privilege:
         if not cases:
             return Cases(missing="everybody may do all that there is to do with it" if role.made else "; ".join(notes))
         return Cases(tuple(cases), prepared=tuple(prepared), notes=notes)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """A privilege less or more, for the grantee, for everybody, or to be passed on."""
+        del catalog
+        return privilege_mutants(self.grant, self.reach, self.public.may, self.beyond)
+
+    def of_roles(self, roles: Mapping[str, str]) -> Privilege:
+        """The same of the grantee as a server knows it."""
+        return replace(self, grant=replace(self.grant, grantee=roles.get(self.grant.grantee, self.grant.grantee)))
 
     def owns(self, refusal: Refusal) -> bool:
         """An error is no proof of a missing privilege: 42501 may be another object's."""
@@ -137,6 +155,13 @@ class Privilege:
         own = isinstance(self.reach.target, NamespaceTarget)
         return () if own and "USAGE" not in self.reach.may else lent(target, role)
 
+    def _refused_to(self, stranger: Role, worlds: Worlds) -> Iterator[Change]:
+        """What was granted to the grantee, and not to everybody, somebody else may not do."""
+        scene = Scene(worlds, stranger, self.public.may)
+        for privilege in self._known(worlds):
+            if privilege not in self.public.may | self.public.by_column:
+                yield from (violation(d, stranger) for d in list(self.reach.target.deeds(privilege, scene))[-1:])
+
     def _passes_on(self, role: Role, heir: Role) -> Change:
         target, listed = self.reach.target, self.grant.grantable
         given = granting(target, ", ".join(listed), sql.Identifier(heir.name).as_string())
@@ -150,14 +175,14 @@ class Privilege:
     def _keeps(self, role: Role, heir: Role, worlds: Worlds) -> Iterator[Change]:
         """GRANT ALL passes on nothing but what was granted with the option: of the rest there is a warning at most."""
         target = self.reach.target
-        fixed = {*self.grant.grantable, *self.public, *self.reach.open}
-        rest = [p for p in target.privileges(worlds) if p not in fixed]
+        rest = [p for p in target.privileges(worlds) if p not in {*self.grant.grantable, *self.reach.open}]
         if rest:
             given = granting(target, "ALL PRIVILEGES", sql.Identifier(heir.name).as_string())
             told = ", ".join(f"NOT {target.held(heir.name, p)} AS {_label(p)}" for p in rest)
             yield Change(
                 (given, Statement(f"SELECT {told}")),
-                (role.acts,),
+                # the heir has nothing as anybody
+                (granting(target, "ALL PRIVILEGES", PUBLIC, revoke=True), role.acts),
                 wanted=f"{role.name} cannot pass on {', '.join(rest)}",
             )
 
@@ -270,4 +295,4 @@ def promises(catalog: Catalog) -> Iterator[Privilege]:
         key = grant.kind, grant.object
         if key in grants.targets:
             beyond = (r for namespace in grants.covering[grant] for r in grants.beyond(grant.grantee, namespace))
-            yield Privilege(grant, grants.reach(key, grant.grantee), grants.given(key, PUBLIC), tuple(beyond))
+            yield Privilege(grant, grants.reach(key, grant.grantee), grants.reach(key, PUBLIC), tuple(beyond))

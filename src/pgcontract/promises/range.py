@@ -14,6 +14,8 @@ from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.column_type import DATA_EXCEPTION
 from pgcontract.promises.composite import INVALID_TEXT
 from pgcontract.promises.facts import Fact, asked
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.types import range_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import Worlds
@@ -96,7 +98,8 @@ class Range:
         text = (
             "SELECT isempty(r) = (low = high) AS empty_where_equal,"
             " r @> low = (low <> high) AS has_its_lower_bound, NOT r @> high AS has_not_its_upper_bound,"
-            f" (r::text)::{name} = r AS same_literal, {multirange}(r) @> low = (low <> high) AS same_multirange,"
+            f" (r::text)::{name} = r AS same_literal,"
+            f" {multirange}(r)::{multirange} @> low = (low <> high) AS same_multirange,"
             " pg_typeof(low) = pg_typeof(lower(r)) AS same_subtype"
             f" FROM (SELECT low, high, {name}(low, high) AS r FROM (SELECT least($1::{subtype}, $2::{subtype}) AS low,"
             f" greatest($1::{subtype}, $2::{subtype}) AS high) AS bounds) AS made"
@@ -125,6 +128,11 @@ class Range:
             "difference": (named.format("r.rngsubdiff"), one.difference),
         }
         return asked(_SOURCE, "n.nspname = $1 AND t.typname = $2", (one.name.namespace, one.name.name), facts)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No range, one over another type, or its multirange by another name."""
+        del catalog
+        return range_mutants(self.range_type)
 
     def owns(self, refusal: Refusal) -> bool:
         """Data exceptions: nothing else is in the statement."""

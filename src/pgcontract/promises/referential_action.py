@@ -374,7 +374,8 @@ class Scene:
         gone = [p for p in self.rows if not any(self._same(p, q) for q in after)]
         for present, there in [*((p, "EXISTS") for p in after), *((p, "NOT EXISTS") for p in gone)]:
             shape = self.worlds.shape(present.table)
-            condition, more = where(self._known(present), shape.types, start=len(values) + 1)
+            told = self._known(present) if there == "EXISTS" else self._marks(present)
+            condition, more = where(told, shape.types, start=len(values) + 1)
             tests.append(f"{there} (SELECT FROM {identifier(present.table).as_string()} WHERE {condition})")
             values += more
         return Statement("SELECT " + " AND ".join(tests) + " AS as_promised", tuple(values))
@@ -390,6 +391,12 @@ class Scene:
     def _same(self, one: Present, other: Present) -> bool:
         identity = self._identity(one.table)
         return one.table == other.table and all(one.values.get(c) == other.values.get(c) for c in identity)
+
+    def _marks(self, present: Present) -> Row:
+        """What a row that is to be gone would be found by, whatever became of the rest: its primary key."""
+        if self.worlds.shape(present.table).table.primary_key is None:
+            return self._known(present)
+        return {c: present.values[c] for c in self._identity(present.table)}
 
     def _known(self, present: Present) -> dict[str, Value]:
         """Every value that was given, and keys."""

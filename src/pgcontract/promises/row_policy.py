@@ -7,8 +7,8 @@ policy. Whoever is asked sees the same rows of both, and may write the same ones
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from psycopg import sql
@@ -19,6 +19,8 @@ from pgcontract.contract.clauses import policy as policy_clause
 from pgcontract.contract.clauses import row_security as security_clause
 from pgcontract.model import Catalog, Name, Policy, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.permissions import policy_mutants, row_security_mutants
 from pgcontract.promises.permission.roles import PUBLIC, Role, fresh, fresh_name, role_of
 from pgcontract.promises.permission.targets import NamespaceTarget, granting, quoted
 from pgcontract.promises.reaching import fixed_columns, fresh_key, unless_there
@@ -84,6 +86,11 @@ class Security:
         violation = Violation((world.insert(world.twin),), (writer.acts,), sqlstates=REFUSED)
         return Cases((violation,), prepared=prepared)
 
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """Off, or on; for the owner, too, or not."""
+        del catalog
+        return row_security_mutants(self.of)
+
     def owns(self, refusal: Refusal) -> bool:
         """42501 may be anything's."""
         del refusal
@@ -127,9 +134,10 @@ class PolicyOf:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """Only what is written can be refused."""
+        """Only what is written can be refused: by its condition, or since it lets in nothing of the kind."""
         check = self.policy.check or self.policy.using
         refuses = self.policy.command in _WRITES and check not in (None, "true")
+        refuses |= self.policy.permissive and self.policy.command not in ("ALL", "INSERT")
         return (Direction.ACCEPTS, Direction.REJECTS) if refuses else (Direction.ACCEPTS,)
 
     def accepts(self, worlds: Worlds) -> Cases:
@@ -147,6 +155,15 @@ class PolicyOf:
             return scene
         found = tuple(c for c in scene.writes() if isinstance(c, Violation))
         return Cases(found, prepared=scene.prepared, missing=None if found else "no row was found that it refuses")
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No policy, or one for other commands, roles or rows."""
+        del catalog
+        return policy_mutants(self.table, self.policy)
+
+    def of_roles(self, roles: Mapping[str, str]) -> PolicyOf:
+        """The same of the roles as a server knows them."""
+        return replace(self, policy=replace(self.policy, roles=tuple(roles.get(r, r) for r in self.policy.roles)))
 
     def owns(self, refusal: Refusal) -> bool:
         """42501 may be anything's."""
@@ -222,7 +239,7 @@ class _Scene:
                 (every,) = self.worlds.oracle.tried(prepared, [(asked,)])
                 shown, total = (0 if isinstance(rows, Refusal) else int(rows[0][0] or 0) for rows in (seen, every))
                 reason = None if 0 < shown < total else f"of {total} rows it shows {shown}: none are told apart"
-        elif not any(not isinstance(c, Violation) for c in (*made.writes(), *made.removes())):
+        elif not any(not isinstance(c, Violation) for c in made.allowed()):
             reason = "no row was found that it allows"
         return _Scene(**{**made.__dict__, "missing": reason})
 
@@ -231,10 +248,15 @@ class _Scene:
         for role in self.actors:
             yield Change((self._same(list(self.world.shape.types)),), (role.acts,), wanted=f"{role.name} sees its rows")
 
+    def allowed(self) -> Iterator[Change]:
+        """What is done by the policy's own command."""
+        if self.policy.command == "DELETE":
+            yield from self.removes()
+        else:
+            yield from self._told_apart(self._inserts() if self.policy.command == "INSERT" else self._updates())
+
     def removes(self) -> Iterator[Change]:
-        """The same rows can be deleted of both."""
-        if self.policy.command not in ("ALL", "DELETE"):
-            return
+        """The same rows can be deleted of both, whatever command the policy is for."""
         for role in self.actors:
             act = tuple(Statement(f"DELETE FROM {quoted(name)}") for name in (self.world.table.name, self.other))
             same = self._same(list(self.world.shape.types))
@@ -242,9 +264,11 @@ class _Scene:
 
     def writes(self) -> Iterator[Change]:
         """Rows inserted and changed: the stand-in says which are refused."""
-        tried = [
-            (role, pair, columns) for role in self.actors for pair, columns in (*self._inserts(), *self._updates())
-        ]
+        yield from self._told_apart([*self._inserts(), *self._updates()])
+
+    def _told_apart(self, pairs: Iterable[tuple[tuple[Statement, Statement], list[str]]]) -> Iterator[Change]:
+        found = list(pairs)
+        tried = [(role, pair, columns) for role in self.actors for pair, columns in found]
         if not tried:
             return
         setups = [(role.acts, pair[1]) for role, pair, _ in tried]
@@ -256,15 +280,12 @@ class _Scene:
                 yield Violation((pair[0],), (role.acts,), sqlstates=REFUSED)
 
     def _inserts(self) -> Iterator[tuple[tuple[Statement, Statement], list[str]]]:
-        if self.policy.command in ("ALL", "INSERT"):
-            for row in self.further:
-                given = {c: row[c] for c in self._given}
-                statement = self.world.insert(row, show=list(given))
-                yield (statement, insert(self.other, given)), []
+        for row in self.further:
+            given = {c: row[c] for c in self._given}
+            statement = self.world.insert(row, show=list(given))
+            yield (statement, insert(self.other, given)), []
 
     def _updates(self) -> Iterator[tuple[tuple[Statement, Statement], list[str]]]:
-        if self.policy.command not in ("ALL", "UPDATE"):
-            return
         shape, key = self.world.shape, self.world.table.primary_key
         if key is None:
             return

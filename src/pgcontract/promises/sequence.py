@@ -14,6 +14,8 @@ from pgcontract.contract import sequence_id
 from pgcontract.model import Catalog, Name, Sequence
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.facts import Fact, asked, yes
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.sequences import sequence_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import Worlds
@@ -50,7 +52,7 @@ class Numbers:
         return f"{words} MINVALUE {one.min_value} MAXVALUE {one.max_value}" + (" CYCLE" if one.cycle else "")
 
     def accepts(self, worlds: Worlds) -> Cases:
-        """The first two values, the last one, what comes after it in a cycle, and both bounds."""
+        """The first two values, the last one, what comes after it in a cycle, both bounds; what a session takes."""
         del worlds
         one = self.sequence
         last, other = self._ends()
@@ -62,6 +64,9 @@ class Numbers:
         always += [Change((self._restart(), self._set(bound))) for bound in (one.min_value, one.max_value)]
         if one.cycle:
             always.append(Change((self._restart(), self._set(last), self._next(other))))
+        always.append(Change((self._restart(), self._next(one.start), self._reserved())))
+        if one.owned_by is not None:
+            always.append(self._goes(one.owned_by[0], one.owned_by[1]))
         return Cases(tuple(always))
 
     def rejects(self, worlds: Worlds) -> Cases:
@@ -96,6 +101,27 @@ class Numbers:
 
     def _next(self, value: int) -> Statement:
         return Statement(f"SELECT pg_catalog.nextval({self._name}) = $1 AS is_next", (str(value),))
+
+    def _reserved(self) -> Statement:
+        """How far the sequence has gone, when a session has taken as many numbers as it keeps."""
+        one = self.sequence
+        last, _ = self._ends()
+        taken = min(one.cache, abs(last - one.start) // abs(one.increment) + 1)
+        name = identifier(one.name).as_string()
+        wanted = str(one.start + (taken - 1) * one.increment)
+        return Statement(f"SELECT last_value = $1 AS is_as_far_as_its_cache FROM {name}", (wanted,))
+
+    def _goes(self, table: Name, column: str) -> Change:
+        """It goes with the column that owns it."""
+        gone = f"ALTER TABLE {identifier(table).as_string()} DROP COLUMN {sql.Identifier(column).as_string()} CASCADE"
+        name = sql.Literal(identifier(self.sequence.name).as_string()).as_string()
+        asked = Statement(f"SELECT to_regclass({name}) IS NULL AS is_gone")
+        return Change((asked,), (Statement(gone),), wanted=f"gone with {table}.{column}")
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No sequence, or one with another start, step, bound, end or owner."""
+        del catalog
+        return sequence_mutants(self.sequence)
 
     def _facts(self) -> Change:
         one = self.sequence

@@ -73,6 +73,8 @@ class Unique:
             changes += [self._both(world, pair) for pair in self._with_null(world, inside)]
         if not changes:
             return Cases(world=world, missing="no two rows were found that differ in this key alone")
+        if (alike := self._alike(world, inside)) is not None and self._inferable(world):
+            changes.append(self._conflict(world, alike, self._inferred))
         return Cases(tuple(changes), drawn, world=world)
 
     def rejects(self, worlds: Worlds) -> Cases:
@@ -82,7 +84,8 @@ class Unique:
         if pair is None:
             return Cases(world=world, missing="no two rows were found with the same key")
         if (other := self._implied_by(world, pair)) is not None:
-            change = self._conflict(world, pair)
+            by_name = f"ON CONSTRAINT {sql.Identifier(self.name).as_string()}"
+            change = self._conflict(world, pair, by_name if self.constraint else self._inferred)
             note = f"implied by {other}: shown by ON CONFLICT on this key alone"
             return Cases((change,), world=world, notes=(note,))
         always = [self._violation(world, p) for p in (pair, *self._also_alike(world, inside, pair))]
@@ -301,18 +304,21 @@ class Unique:
             (second, *self._at_once()), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name
         )
 
-    def _conflict(self, world: World, pair: Rows) -> Change:
+    def _inferable(self, world: World) -> bool:
+        """Whether ON CONFLICT can mean this key by its columns alone."""
+        live = next((key for key in world.table.keys if key.name == self.name), None)
+        return not (self.deferred or (live is not None and live.deferrable) or world.table.rules)
+
+    @property
+    def _inferred(self) -> str:
+        """How ON CONFLICT means this key, and none over more columns or fewer."""
+        keys = (k.expression if k.column is None else sql.Identifier(k.column).as_string() for k in self.keys)
+        return f"({', '.join(keys)})" + (f" WHERE {self.predicate}" if self.predicate else "")
+
+    def _conflict(self, world: World, pair: Rows, target: str) -> Change:
         """Nothing is inserted and nothing raised: the count is what it was."""
         columns = self._columns(world)
         first = world.insert(pair[0], show=columns)
-        target = (
-            f"ON CONSTRAINT {sql.Identifier(self.name).as_string()}"
-            if self.constraint
-            else "("
-            + ", ".join(k.expression if k.column is None else sql.Identifier(k.column).as_string() for k in self.keys)
-            + ")"
-            + (f" WHERE {self.predicate}" if self.predicate else "")
-        )
         second = world.insert(
             pair[1], show=columns, returning=f" ON CONFLICT {target} DO NOTHING RETURNING false AS refused"
         )

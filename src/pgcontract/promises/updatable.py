@@ -15,9 +15,14 @@ from pgcontract.promises.reaching import nodes, tied_columns
 from pgcontract.rows.shape import Clause, Shape, Unbuildable, clause
 from pgcontract.rows.statements import Value, insert, update
 from pgcontract.rows.worlds import World, Worlds
+from pgcontract.values.terms import enum_name
 
 CHECK_OPTION_VIOLATION = "44000"
 MOST_OF_A_LEVEL = 6
+NEVER_WRITTEN = frozenset(
+    {"distinct_clause", "group_clause", "having_clause", "limit_count", "limit_offset", "with_clause", "window_clause"}
+)
+"""What no definition has through which PostgreSQL writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +48,20 @@ class Level:
 
 def checked(view: View, catalog: Catalog, worlds: Worlds) -> Checked:
     """Changes that the view's check option accepts and refuses. ``catalog`` is the contract's."""
-    found = _levels(view, catalog)
+    found = levels(view, catalog)
     if found is None:
         return Checked(missing="the definition is not of the kind through which PostgreSQL writes")
-    table, levels = found
+    table, down = found
     try:
         world = worlds.world(table)
     except Unbuildable as error:
         return Checked(missing=error.what)
     shape, fixed = world.shape, tied_columns(world.shape)
-    asked = [(level, clause(level.condition, shape.table, want=True)) for level in levels if level.condition]
+    asked = [(level, clause(level.condition, shape.table, want=True)) for level in down if level.condition]
     inside = shape.find(world.base, [one for _, one in asked], fixed=fixed)
     if inside is None:
         return Checked(missing="no row was found that the view would show")
-    through = _Through(view, levels[0].columns, world, inside)
+    through = _Through(view, down[0].columns, world, inside)
     accepted = list(through.changes(inside))
     refused: list[Violation] = []
     for level, condition in asked:
@@ -112,14 +117,14 @@ class _Through:
             yield Change((act,), (*self.world.setup, self.world.insert(self.inside)))
 
 
-def _levels(view: View, catalog: Catalog) -> tuple[Name, list[Level]] | None:
+def levels(view: View, catalog: Catalog) -> tuple[Name, list[Level]] | None:
     """The table that a view writes to, and the views on the way, outermost first; None where it cannot."""
     views = {one.name: one for one in catalog.views}
-    levels: list[tuple[Mapping[str, str], Any, bool]] = []
+    down: list[tuple[Mapping[str, str], Any, bool]] = []
     current, cascades = view, False
     while True:
         select = sql.parse(current.definition).stmts[0].stmt.select_stmt
-        if len(select.from_clause) != 1 or not select.from_clause[0].HasField("range_var"):
+        if not _is_simple(select):
             return None
         below = Name(select.from_clause[0].range_var.schemaname, select.from_clause[0].range_var.relname)
         targets = zip(current.columns, select.target_list, strict=False)
@@ -129,21 +134,29 @@ def _levels(view: View, catalog: Catalog) -> tuple[Name, list[Level]] | None:
             if target.res_target.val.HasField("column_ref")
         }
         condition = select.where_clause if select.HasField("where_clause") else None
-        levels.append((plain, condition, cascades or current.check_option is not None))
+        down.append((plain, condition, cascades or current.check_option is not None))
         cascades = cascades or current.check_option == "CASCADED"
         if catalog.table(below) is not None:
             break
         if below not in views:
             return None
         current = views[below]
-    return below, _in_the_table_s_words(levels)
+    return below, _in_the_table_s_words(down)
 
 
-def _in_the_table_s_words(levels: Sequence[tuple[Mapping[str, str], Any, bool]]) -> list[Level]:
+def _is_simple(select: Any) -> bool:
+    """Whether a definition is of the kind through which PostgreSQL writes, as far as its form says."""
+    if len(select.from_clause) != 1 or not select.from_clause[0].HasField("range_var"):
+        return False
+    given = {field.name for field, _ in select.ListFields()}
+    return not given & NEVER_WRITTEN and enum_name(select, "op") == "SETOP_NONE"
+
+
+def _in_the_table_s_words(down: Sequence[tuple[Mapping[str, str], Any, bool]]) -> list[Level]:
     """Each level's columns and condition, as the table calls its columns."""
     made: list[Level] = []
     lower: Mapping[str, str] | None = None
-    for plain, condition, is_checked in reversed(levels):
+    for plain, condition, is_checked in reversed(down):
         names = plain if lower is None else {own: lower[c] for own, c in plain.items() if c in lower}
         text = None if condition is None else _renamed(condition, lower)
         made.append(Level(names, text, is_checked))

@@ -13,6 +13,8 @@ from typing import Any, cast
 from pgcontract.contract import index_id
 from pgcontract.model import Catalog, Index, Name, Table, View
 from pgcontract.promises.base import Cases, Change, Direction
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.constraints import unique_index_mutants
 from pgcontract.promises.permission.roles import fresh_name
 from pgcontract.promises.permission.targets import quoted
 from pgcontract.promises.unique import Unique, of_index
@@ -95,6 +97,11 @@ class ViewKey:
         """Whether the live view has an index of this name."""
         live = self._live(worlds)
         return live is not None and any(index.name == self.index.name for index in live.indexes)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """No index, or one over other columns or rows."""
+        del catalog
+        return unique_index_mutants(Table(self.view.name, self.view.columns), self.index)
 
     def _live(self, worlds: Worlds) -> View | None:
         return next((v for v in worlds.catalog.views if v.name == self.view.name and v.materialized), None)

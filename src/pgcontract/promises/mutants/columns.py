@@ -60,13 +60,14 @@ _DEFAULTS: Final = {
 
 def type_mutants(table: Name, one: Column) -> Iterator[Mutant]:
     """A type that takes a little more, and one that takes a little less."""
-    for operator, types in (("widen_type", _wider(one.type)), ("narrow_type", _narrower(one.type))):
+    for operator, types in (("widen_type", wider(one.type)), ("narrow_type", narrower(one.type))):
         for type_ in types:
             change = f"TYPE {type_} USING {quoted(one.name)}::{type_}"
             yield Mutant(operator, f"{one.name} {type_}", (alter_column(table, one.name, change),))
 
 
-def _wider(type_: str) -> list[str]:
+def wider(type_: str) -> list[str]:
+    """Types that take a little more."""
     array = "[]" if type_.endswith("[]") else ""
     bare = type_.removesuffix("[]")
     if found := _LIMITED.fullmatch(bare):
@@ -77,7 +78,8 @@ def _wider(type_: str) -> list[str]:
     return [_WIDER[bare] + array] if bare in _WIDER else []
 
 
-def _narrower(type_: str) -> list[str]:
+def narrower(type_: str) -> list[str]:
+    """Types that take a little less."""
     array = "[]" if type_.endswith("[]") else ""
     bare = type_.removesuffix("[]")
     if found := _LIMITED.fullmatch(bare):
@@ -94,13 +96,14 @@ def _narrower(type_: str) -> list[str]:
 def default_mutants(catalog: Catalog, table: Name, one: Column) -> Iterator[Mutant]:
     """No default, and another one."""
     yield Mutant("drop_default", one.name, (alter_column(table, one.name, "DROP DEFAULT"),))
-    for other in _other_defaults(catalog, one):
+    for other in other_defaults(catalog, one):
         yield Mutant(
             "change_default", f"{one.name} to {other}", (alter_column(table, one.name, f"SET DEFAULT {other}"),)
         )
 
 
-def _other_defaults(catalog: Catalog, one: Column) -> list[str]:
+def other_defaults(catalog: Catalog, one: Column) -> list[str]:
+    """Defaults that give another value."""
     expression, bare = one.default or "", one.type.split("(")[0]
     labels = next((e.labels for e in catalog.enums if _is(one.type, e.name)), ())
     other = [label for label in labels if not expression.startswith(_text(label))]

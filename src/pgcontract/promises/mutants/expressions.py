@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pgcontract import sql
@@ -29,6 +29,8 @@ RANGES: Final = {"jsonb_typeof": ("object", "array", "string", "number", "boolea
 UPWARD: Final = frozenset({"<", "<="})
 """Comparisons that a greater constant on their right relaxes."""
 DOWNWARD: Final = frozenset({">", ">="})
+Change = Callable[[Any], Iterator[tuple[str, Any]]]
+"""What may stand in a message's place, each by the name of the change."""
 
 
 def variants(expression: str) -> Iterator[tuple[str, str, str | None]]:
@@ -37,7 +39,7 @@ def variants(expression: str) -> Iterator[tuple[str, str, str | None]]:
     None comes twice. Raises SqlError where the text is no expression.
     """
     seen = {sql.deparse_expression(sql.parse_expression(expression))}
-    for operator, tree in _changed(sql.parse_expression(expression)):
+    for operator, tree in changed(sql.parse_expression(expression), replaced):
         text = sql.deparse_expression(tree)
         if text not in seen:
             seen.add(text)
@@ -68,37 +70,37 @@ def _ignores_case(expression: str, changed: str) -> bool:
     return not any(c.isalpha() for pattern in plain for c in pattern)
 
 
-def _changed(message: Any) -> Iterator[tuple[str, Any]]:
+def changed(message: Any, change: Change) -> Iterator[tuple[str, Any]]:
     """Copies of a message with one change in it, or below it."""
-    kind = message.WhichOneof("node") if message.DESCRIPTOR.name == "Node" else None
-    if kind is not None:
-        yield from _replaced(message, kind)
+    yield from change(message)
     for field, value in list(message.ListFields()):
         if field.message_type is None:
             continue
         repeated = not hasattr(value, "ListFields")
         for number, part in enumerate(value if repeated else [value]):
-            for operator, new in _changed(part):
-                copy = _copy(message)
+            for operator, new in changed(part, change):
+                copy = copied(message)
                 place = getattr(copy, field.name)
                 (place[number] if repeated else place).CopyFrom(new)
                 yield operator, copy
 
 
-def _replaced(node: Any, kind: str) -> Iterator[tuple[str, Any]]:
+def replaced(message: Any) -> Iterator[tuple[str, Any]]:
+    """What stands in the place of a condition, or of a part of one."""
+    kind = message.WhichOneof("node") if message.DESCRIPTOR.name == "Node" else None
     match kind:
         case "bool_expr":
-            yield from _logic(node)
+            yield from _logic(message)
         case "a_expr":
-            yield from _operator(node)
-            yield from _bound(node)
-            yield from _returned(node)
+            yield from _operator(message)
+            yield from _bound(message)
+            yield from _returned(message)
         case "a_array_expr":
-            yield from _elements(node)
+            yield from _elements(message)
         case "null_test":
-            copy = _copy(node)
+            copy = copied(message)
             copy.null_test.nulltesttype = (
-                "IS_NOT_NULL" if enum_name(node.null_test, "nulltesttype") == "IS_NULL" else "IS_NULL"
+                "IS_NOT_NULL" if enum_name(message.null_test, "nulltesttype") == "IS_NULL" else "IS_NULL"
             )
             yield "replace_operator", copy
 
@@ -111,11 +113,11 @@ def _logic(node: Any) -> Iterator[tuple[str, Any]]:
     parts = list(node.bool_expr.args)
     for number in range(len(parts)):
         rest = [p for n, p in enumerate(parts) if n != number]
-        copy = _copy(node)
+        copy = copied(node)
         del copy.bool_expr.args[:]
         copy.bool_expr.args.extend(rest)
         yield "drop_conjunct" if name == "AND_EXPR" else "drop_disjunct", rest[0] if len(rest) == 1 else copy
-    copy = _copy(node)
+    copy = copied(node)
     copy.bool_expr.boolop = "OR_EXPR" if name == "AND_EXPR" else "AND_EXPR"
     yield "replace_operator", copy
 
@@ -126,7 +128,7 @@ def _operator(node: Any) -> Iterator[tuple[str, Any]]:
     name = node.a_expr.name[-1].string.sval
     for operator, others in (("relax_bound", RELAXED), ("tighten_bound", TIGHTENED), ("replace_operator", OTHER)):
         if name in others:
-            copy = _copy(node)
+            copy = copied(node)
             copy.a_expr.name[-1].string.sval = others[name]
             yield operator, copy
 
@@ -137,7 +139,7 @@ def _bound(node: Any) -> Iterator[tuple[str, Any]]:
         return
     name = node.a_expr.name[-1].string.sval
     for step in (1, -1):
-        copy = _copy(node)
+        copy = copied(node)
         if _shifted(copy.a_expr.rexpr, step):
             if name in UPWARD | DOWNWARD:
                 yield "relax_bound" if (step > 0) is (name in UPWARD) else "tighten_bound", copy
@@ -168,11 +170,11 @@ def _elements(node: Any) -> Iterator[tuple[str, Any]]:
     """A list of values with one less, and with one more."""
     elements = list(node.a_array_expr.elements)
     for number in range(len(elements) if len(elements) > 1 else 0):
-        copy = _copy(node)
+        copy = copied(node)
         del copy.a_array_expr.elements[number]
         yield "remove_in_value", copy
     if elements:
-        added = _copy(elements[0])
+        added = copied(elements[0])
         constant = _constant(added)
         value = constant.a_const.WhichOneof("val") if constant.WhichOneof("node") == "a_const" else None
         if value == "sval":
@@ -181,7 +183,7 @@ def _elements(node: Any) -> Iterator[tuple[str, Any]]:
             constant.a_const.ival.ival += 100 + len(elements)
         else:
             return
-        copy = _copy(node)
+        copy = copied(node)
         copy.a_array_expr.elements.append(added)
         yield "add_in_value", copy
 
@@ -198,11 +200,11 @@ def _returned(node: Any) -> Iterator[tuple[str, Any]]:
     for name in names:
         elements = array.a_array_expr.elements
         if all(name != _constant(e).a_const.sval.sval for e in elements):
-            copy = _copy(node)
+            copy = copied(node)
             place = copy.a_expr.rexpr
             while place.WhichOneof("node") == "type_cast":
                 place = place.type_cast.arg
-            added = _copy(elements[0])
+            added = copied(elements[0])
             _constant(added).a_const.sval.sval = name
             place.a_array_expr.elements.append(added)
             yield "add_in_value", copy
@@ -216,7 +218,8 @@ def _constant(node: Any) -> Any:
     return node
 
 
-def _copy(message: Any) -> Any:
+def copied(message: Any) -> Any:
+    """A message of its own."""
     copy = type(message)()
     copy.CopyFrom(message)
     return copy

@@ -59,6 +59,10 @@ class TableTarget(Plain):
     own: Sample | None = None
     """A row where the relation is none of the live catalog's."""
 
+    word = "TABLE"
+    function = "has_table_privilege"
+    every = (*PRIVILEGES, MAINTAIN)
+
     @property
     def object(self) -> str:
         """``messages``."""
@@ -70,12 +74,8 @@ class TableTarget(Plain):
         return self.relation.name.namespace
 
     @property
-    def words(self) -> str:
-        """``TABLE s.messages``, for views, too."""
-        return f"TABLE {self._name}"
-
-    @property
-    def _name(self) -> str:
+    def sql(self) -> str:
+        """``"s"."messages"``."""
         return quoted(self.relation.name)
 
     @property
@@ -88,17 +88,13 @@ class TableTarget(Plain):
 
     def privileges(self, worlds: Worlds) -> tuple[str, ...]:
         """Seven; 17 has an eighth."""
-        return (*PRIVILEGES, MAINTAIN) if version(worlds) >= FIRST_WITH_MAINTAIN else PRIVILEGES
-
-    def held(self, role: str, privilege: str) -> str:
-        """By has_table_privilege: columns' own privileges do not count."""
-        return f"has_table_privilege({quote(role)}::name, {quote(self._name)}::text, {quote(privilege)})"
+        return self.every if version(worlds) >= FIRST_WITH_MAINTAIN else PRIVILEGES
 
     def touched(self, role: str, privilege: str) -> str:
         """By has_any_column_privilege, where columns can have it."""
         if privilege not in OF_COLUMNS:
             return self.held(role, privilege)
-        return f"has_any_column_privilege({quote(role)}::name, {quote(self._name)}::text, {quote(privilege)})"
+        return f"has_any_column_privilege({quote(role)}::name, {self.asked}, {quote(privilege)})"
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
         """With a row, then without."""
@@ -119,11 +115,11 @@ class TableTarget(Plain):
         del scene
         if self._view is not None:
             word = "MATERIALIZED VIEW" if self._view.materialized else "VIEW"
-            yield one(f"ALTER {word} {self._name} RENAME TO pgcontract_renamed")
+            yield one(f"ALTER {word} {self.sql} RENAME TO pgcontract_renamed")
         else:
             word = "FOREIGN TABLE" if self._foreign else "TABLE"
-            yield one(f"ALTER {word} {self._name} ADD COLUMN pgcontract_added integer")
-        yield one(f"DROP {word} {self._name}")
+            yield one(f"ALTER {word} {self.sql} ADD COLUMN pgcontract_added integer")
+        yield one(f"DROP {word} {self.sql}")
 
     def sample(self, worlds: Worlds) -> Sample | None:
         """Two rows of the live table; None where none can be made, or where they would leave this server."""
@@ -154,7 +150,7 @@ class TableTarget(Plain):
         del scene
         alias = sql.Identifier(self.relation.name.name).as_string()
         away = " WHERE false" if self._foreign else ""
-        yield one(f"SELECT count({alias}) >= 0 AS readable FROM {self._name} AS {alias}{away}")
+        yield one(f"SELECT count({alias}) >= 0 AS readable FROM {self.sql} AS {alias}{away}")
 
     def _insert(self, scene: Scene) -> Iterator[Deed]:
         sample, columns = self.sample(scene.worlds), self.columns(scene.worlds)
@@ -162,7 +158,7 @@ class TableTarget(Plain):
             yield Deed((sample.second,), sample.before)
         if columns and not self._foreign:
             nothing = ", ".join("NULL" for _ in columns)
-            yield one(f"INSERT INTO {self._name} ({columns_of(*columns)}) SELECT {nothing} WHERE false")
+            yield one(f"INSERT INTO {self.sql} ({columns_of(*columns)}) SELECT {nothing} WHERE false")
 
     def _update(self, scene: Scene) -> Iterator[Deed]:
         sample, columns = self.sample(scene.worlds), self.columns(scene.worlds)
@@ -172,7 +168,7 @@ class TableTarget(Plain):
             if changes:
                 yield Deed((update(self.relation.name, changes, key, sample.types),), sample.before)
         if columns and not self._foreign:
-            yield one(f"UPDATE {self._name} SET {_defaults(columns)} WHERE false")
+            yield one(f"UPDATE {self.sql} SET {_defaults(columns)} WHERE false")
 
     def _delete(self, scene: Scene) -> Iterator[Deed]:
         sample = self.sample(scene.worlds)
@@ -180,7 +176,7 @@ class TableTarget(Plain):
             key = sample.key if "SELECT" in scene.may else {}
             yield Deed((delete(self.relation.name, key, sample.types),), sample.before)
         if not self._foreign:
-            yield one(f"DELETE FROM {self._name} WHERE false")
+            yield one(f"DELETE FROM {self.sql} WHERE false")
 
     def _truncate(self, scene: Scene) -> Iterator[Deed]:
         """Foreign keys that refer to the table are dropped before: they forbid it to everybody."""
@@ -194,7 +190,7 @@ class TableTarget(Plain):
             for table, key in scene.worlds.catalog.referencing(name)
             if table.name != name
         )
-        yield Deed((Statement(f"TRUNCATE {self._name}"),), tuple(Statement(d.as_string()) for d in drops))
+        yield Deed((Statement(f"TRUNCATE {self.sql}"),), tuple(Statement(d.as_string()) for d in drops))
 
     def _references(self, scene: Scene) -> Iterator[Deed]:
         """A table of the role's own that refers to this one, by a key, or by one that is made for it."""
@@ -211,7 +207,7 @@ class TableTarget(Plain):
         moment = "BEFORE INSERT" if self._view is None else "INSTEAD OF INSERT"
         level = "STATEMENT" if self._view is None else "ROW"
         yield one(
-            f"CREATE TRIGGER pgcontract_made {moment} ON {self._name} FOR EACH {level}"
+            f"CREATE TRIGGER pgcontract_made {moment} ON {self.sql} FOR EACH {level}"
             " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
         )
 
@@ -219,17 +215,21 @@ class TableTarget(Plain):
         del scene
         if self._view is not None:
             if self._view.materialized:
-                yield one(f"REFRESH MATERIALIZED VIEW {self._name}")
+                yield one(f"REFRESH MATERIALIZED VIEW {self.sql}")
         elif not self._foreign and isinstance(self.relation, Table) and self.relation.partition_key is None:
-            yield one(f"REINDEX TABLE {self._name}")
+            yield one(f"REINDEX TABLE {self.sql}")
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnTarget:
+class ColumnTarget(Plain):
     """A column of a table or view."""
 
     of: TableTarget
     column: str
+
+    word = "TABLE"
+    function = "has_column_privilege"
+    every = OF_COLUMNS
 
     @property
     def object(self) -> str:
@@ -242,13 +242,9 @@ class ColumnTarget:
         return self.of.namespace
 
     @property
-    def words(self) -> str:
-        """``TABLE s.messages``."""
-        return self.of.words
-
-    @property
-    def _name(self) -> str:
-        return quoted(self.of.relation.name)
+    def sql(self) -> str:
+        """``"s"."messages"``: the table's."""
+        return self.of.sql
 
     @property
     def _quoted(self) -> str:
@@ -258,21 +254,10 @@ class ColumnTarget:
         """Each with the column in parentheses."""
         return ", ".join(f"{privilege} ({self._quoted})" for privilege in privileges.split(", "))
 
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """Four."""
-        del worlds
-        return OF_COLUMNS
-
     def held(self, role: str, privilege: str) -> str:
-        """By has_column_privilege: a privilege on the whole table counts."""
-        return (
-            f"has_column_privilege({quote(role)}::name, {quote(self._name)}::text, {quote(self.column)}::text,"
-            f" {quote(privilege)})"
-        )
-
-    def touched(self, role: str, privilege: str) -> str:
-        """It has no parts."""
-        return self.held(role, privilege)
+        """A privilege on the whole table counts."""
+        asked = f"{self.asked}, {quote(self.column)}::text"
+        return f"{self.function}({quote(role)}::name, {asked}, {quote(privilege)})"
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
         """Nothing but this column is named."""
@@ -281,16 +266,16 @@ class ColumnTarget:
         sample = self.of.sample(scene.worlds)
         match privilege:
             case "SELECT":
-                yield one(f"SELECT count({alias}.{self._quoted}) >= 0 AS readable FROM {self._name} AS {alias}")
+                yield one(f"SELECT count({alias}.{self._quoted}) >= 0 AS readable FROM {self.sql} AS {alias}")
             case "INSERT" if writable:
                 if sample is not None and sample.given <= {self.column}:
                     yield Deed((sample.second,), sample.before)
-                yield one(f"INSERT INTO {self._name} ({self._quoted}) SELECT NULL WHERE false")
+                yield one(f"INSERT INTO {self.sql} ({self._quoted}) SELECT NULL WHERE false")
             case "UPDATE":
                 if sample is not None and self.column in sample.values:
                     change: dict[str, Value] = {self.column: sample.values[self.column]}
                     yield Deed((update(self.of.relation.name, change, {}, sample.types),), sample.before)
-                yield one(f"UPDATE {self._name} SET {_defaults([self.column])} WHERE false")
+                yield one(f"UPDATE {self.sql} SET {_defaults([self.column])} WHERE false")
             case "REFERENCES":
                 live = scene.worlds.catalog.table(self.of.relation.name)
                 if live is not None and live.column(self.column) is not None:

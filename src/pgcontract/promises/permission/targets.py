@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from psycopg import sql
 
@@ -65,6 +66,10 @@ class Target(Protocol):
     def words(self) -> str:
         """What stands behind ON in a GRANT; ``{}`` in it stands for the current database."""
 
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All that can be granted on it, by any server."""
+
     def listed(self, privileges: str) -> str:
         """Privileges as a GRANT on this object lists them."""
 
@@ -89,16 +94,45 @@ def one(text: str) -> Deed:
     return Deed((Statement(text),))
 
 
-class Plain:
-    """What most kinds have in common."""
+class Plain(ABC):
+    """What most kinds have in common: how an object is named, and how the server is asked about it."""
+
+    word: ClassVar[str]
+    """What stands before the object's name in a GRANT."""
+
+    function: ClassVar[str]
+    """The function that says whether somebody has a privilege on such an object."""
+
+    every: ClassVar[tuple[str, ...]]
+    """All that can be granted on it, by any server."""
+
+    @property
+    @abstractmethod
+    def sql(self) -> str:
+        """The object as SQL names it."""
+
+    @property
+    def words(self) -> str:
+        """``SEQUENCE s.q``."""
+        return f"{self.word} {self.sql}"
+
+    @property
+    def asked(self) -> str:
+        """The object as ``function`` is given it."""
+        return f"{quote(self.sql)}::text"
 
     def listed(self, privileges: str) -> str:
         """As they are."""
         return privileges
 
+    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
+        """The same by every server."""
+        del worlds
+        return self.every
+
     def held(self, role: str, privilege: str) -> str:
-        """Each kind has a function of its own to ask."""
-        raise NotImplementedError
+        """By the kind's own function."""
+        return f"{self.function}({quote(role)}::name, {self.asked}, {quote(privilege)})"
 
     def touched(self, role: str, privilege: str) -> str:
         """It has no parts."""
@@ -111,8 +145,8 @@ def quoted(name: Name) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class SequenceTarget(Plain):
-    """A sequence. Its numbers are drawn after a RESTART, which is undone, as nextval alone is not."""
+class Named(Plain):
+    """An object that stands in a schema."""
 
     name: Name
 
@@ -127,56 +161,62 @@ class SequenceTarget(Plain):
         return self.name.namespace
 
     @property
-    def words(self) -> str:
-        """``SEQUENCE s.q``."""
-        return f"SEQUENCE {quoted(self.name)}"
+    def sql(self) -> str:
+        """``"s"."q"``."""
+        return quoted(self.name)
 
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """Three."""
-        del worlds
-        return ("SELECT", "UPDATE", "USAGE")
 
-    def held(self, role: str, privilege: str) -> str:
-        """By has_sequence_privilege."""
-        return f"has_sequence_privilege({quote(role)}::name, {quote(quoted(self.name))}::text, {quote(privilege)})"
+@dataclass(frozen=True, slots=True)
+class SequenceTarget(Named):
+    """A sequence. Its numbers are drawn after a RESTART, which is undone, as nextval alone is not."""
+
+    word = "SEQUENCE"
+    function = "has_sequence_privilege"
+    every = ("SELECT", "UPDATE", "USAGE")
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
-        """UPDATE draws numbers, too: then USAGE shows in nothing else."""
-        restart = (Statement(f"ALTER SEQUENCE {quoted(self.name)} RESTART"),)
-        name = quote(quoted(self.name))
+        """UPDATE draws numbers, too, and SELECT reads the last one: with both, USAGE shows in nothing."""
+        restart = (Statement(f"ALTER SEQUENCE {self.sql} RESTART"),)
+        name = f"{quote(self.sql)}::regclass"
+        drawn = Statement(f"SELECT nextval({name}) IS NOT NULL AS drawn")
         match privilege:
             case "SELECT":
-                yield one(f"SELECT last_value IS NOT NULL AS readable FROM {quoted(self.name)}")
+                yield one(f"SELECT last_value IS NOT NULL AS readable FROM {self.sql}")
             case "UPDATE":
-                act = Statement(f"SELECT setval({name}::regclass, last_value) IS NOT NULL FROM {quoted(self.name)}")
-                blind = Statement(
-                    f"SELECT setval({name}::regclass, (SELECT seqstart FROM pg_sequence"
-                    f" WHERE seqrelid = {name}::regclass)) IS NOT NULL AS set"
-                )
-                yield Deed((act if "SELECT" in scene.may else blind,), restart)
-            case "USAGE" if privilege in scene.may or "UPDATE" not in scene.may:
-                yield Deed((Statement(f"SELECT nextval({name}::regclass) IS NOT NULL AS drawn"),), restart)
+                start = f"(SELECT seqstart FROM pg_sequence WHERE seqrelid = {name})"
+                act = f"SELECT setval({name}, last_value) IS NOT NULL FROM {self.sql}"
+                blind = f"SELECT setval({name}, {start}) IS NOT NULL AS set"
+                yield Deed((Statement(act if "SELECT" in scene.may else blind),), restart)
+            case "USAGE" if "UPDATE" not in scene.may:
+                yield Deed((drawn,), restart)
+            case "USAGE" if "SELECT" not in scene.may:
+                yield Deed((drawn, Statement(f"SELECT currval({name}) IS NOT NULL AS seen")), restart)
+            case "USAGE" if privilege in scene.may:
+                yield Deed((drawn,), restart)
 
     def owners(self, scene: Scene) -> Iterator[Deed]:
         """ALTER, DROP."""
         del scene
-        yield one(f"ALTER SEQUENCE {quoted(self.name)} RESTART")
-        yield one(f"DROP SEQUENCE {quoted(self.name)}")
+        yield one(f"ALTER SEQUENCE {self.sql} RESTART")
+        yield one(f"DROP SEQUENCE {self.sql}")
 
 
 @dataclass(frozen=True, slots=True)
-class RoutineTarget(Plain):
+class RoutineTarget(Named):
     """A function, procedure or aggregate.
 
     It is never run: the executor asks for EXECUTE before the first row, and is given none. What a body does outside of
     the database would not be undone.
     """
 
-    name: Name
     arguments: str
     kind: str
     to_be_made: bool = False
     """By the proof, without arguments: the server cannot be asked about it before."""
+
+    word = "ROUTINE"
+    function = "has_function_privilege"
+    every = ("EXECUTE",)
 
     @classmethod
     def of(cls, function: Function) -> RoutineTarget:
@@ -189,35 +229,18 @@ class RoutineTarget(Plain):
         return function_id(self.name, self.arguments)
 
     @property
-    def namespace(self) -> str | None:
-        """Its schema."""
-        return self.name.namespace
-
-    @property
-    def words(self) -> str:
-        """``ROUTINE s.f(a integer)``."""
-        return f"ROUTINE {self._signature}"
-
-    @property
-    def _signature(self) -> str:
+    def sql(self) -> str:
+        """``"s"."f"(a integer)``."""
         return f"{quoted(self.name)}({self.arguments})"
 
     @property
-    def _oid(self) -> str:
+    def asked(self) -> str:
+        """Its number: no text says the same of a VARIADIC one."""
         return (
             "(SELECT p.oid FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace"
             f" WHERE n.nspname = {quote(self.name.namespace)} AND p.proname = {quote(self.name.name)}"
             f" AND pg_get_function_identity_arguments(p.oid) = {quote(self.arguments)})"
         )
-
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """One."""
-        del worlds
-        return ("EXECUTE",)
-
-    def held(self, role: str, privilege: str) -> str:
-        """By has_function_privilege."""
-        return f"has_function_privilege({quote(role)}::name, {self._oid}, {quote(privilege)})"
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
         """A call for each of no rows. Its arguments are no constants: a strict function of NULL is folded unasked."""
@@ -233,14 +256,14 @@ class RoutineTarget(Plain):
         if variadic and words:
             words[-1] = f"VARIADIC {words[-1]}"
         rows = f"WITH given AS MATERIALIZED (SELECT {', '.join(given) or 'true AS nothing'})"
-        yield Deed((Statement(f"{rows} SELECT {quoted(self.name)}({', '.join(words)}) FROM given WHERE false"),))
+        yield one(f"{rows} SELECT {quoted(self.name)}({', '.join(words)}) FROM given WHERE false")
 
     def _takes(self, worlds: Worlds) -> tuple[bool, tuple[str, ...]] | None:
         """Whether it is variadic, and the types of its arguments; None where it is gone."""
         described = (
             f"(SELECT json_build_array(p.provariadic <> 0, (SELECT json_agg(format_type(a.type, NULL) ORDER BY a.place)"
             f" FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, place))) FROM pg_proc AS p"
-            f" WHERE p.oid = {self._oid})"
+            f" WHERE p.oid = {self.asked})"
         )
         (answer,) = worlds.oracle.evaluate([(described, "text")])
         if answer.value is None:
@@ -252,15 +275,40 @@ class RoutineTarget(Plain):
         """ALTER, DROP."""
         del scene
         if self.kind in ("FUNCTION", "PROCEDURE"):
-            yield one(f"ALTER ROUTINE {self._signature} RESET ALL")
-            yield one(f"DROP ROUTINE {self._signature}")
+            yield one(f"ALTER ROUTINE {self.sql} RESET ALL")
+            yield one(f"DROP ROUTINE {self.sql}")
+
+
+@dataclass(frozen=True, slots=True)
+class TypeTarget(Named):
+    """An enum, a domain, a composite type or a range."""
+
+    word = "TYPE"
+    function = "has_type_privilege"
+    every = ("USAGE",)
+
+    def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
+        """A table with a column of the type: a cast asks for nothing."""
+        del privilege
+        schema, table = scene.workshop()
+        yield Deed((Statement(f"CREATE TABLE {quoted(table)} (c {self.sql})"),), (schema,))
+
+    def owners(self, scene: Scene) -> Iterator[Deed]:
+        """DROP."""
+        del scene
+        yield one(f"DROP TYPE {self.sql}")
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceTarget(Plain):
-    """A schema."""
+    """A schema. It stands in none: it is reached by its own USAGE."""
 
     name: str
+
+    word = "SCHEMA"
+    function = "has_schema_privilege"
+    every = ("CREATE", "USAGE")
+    namespace = None
 
     @property
     def object(self) -> str:
@@ -268,27 +316,14 @@ class NamespaceTarget(Plain):
         return self.name
 
     @property
-    def namespace(self) -> str | None:
-        """None: it is reached by its own USAGE."""
-        return None
-
-    @property
-    def words(self) -> str:
-        """``SCHEMA s``."""
-        return f"SCHEMA {self._quoted}"
-
-    @property
-    def _quoted(self) -> str:
+    def sql(self) -> str:
+        """``"audit"``."""
         return sql.Identifier(self.name).as_string()
 
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """Two."""
-        del worlds
-        return ("CREATE", "USAGE")
-
-    def held(self, role: str, privilege: str) -> str:
-        """By has_schema_privilege."""
-        return f"has_schema_privilege({quote(role)}::name, {quote(self.name)}::text, {quote(privilege)})"
+    @property
+    def asked(self) -> str:
+        """Its bare name: the function takes no quotes off."""
+        return f"{quote(self.name)}::text"
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
         """A name is looked up in it, be it there or not; a table is made in it."""
@@ -302,76 +337,22 @@ class NamespaceTarget(Plain):
     def owners(self, scene: Scene) -> Iterator[Deed]:
         """ALTER, DROP."""
         del scene
-        yield one(f"ALTER SCHEMA {self._quoted} RENAME TO {fresh_name('renamed')}")
-        yield one(f"DROP SCHEMA {self._quoted}")
-
-
-@dataclass(frozen=True, slots=True)
-class TypeTarget(Plain):
-    """An enum, a domain, a composite type or a range."""
-
-    name: Name
-
-    @property
-    def object(self) -> str:
-        """``mood``."""
-        return str(self.name)
-
-    @property
-    def namespace(self) -> str | None:
-        """Its schema."""
-        return self.name.namespace
-
-    @property
-    def words(self) -> str:
-        """``TYPE s.mood``."""
-        return f"TYPE {quoted(self.name)}"
-
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """One."""
-        del worlds
-        return ("USAGE",)
-
-    def held(self, role: str, privilege: str) -> str:
-        """By has_type_privilege."""
-        return f"has_type_privilege({quote(role)}::name, {quote(quoted(self.name))}::text, {quote(privilege)})"
-
-    def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
-        """A table with a column of the type: a cast asks for nothing."""
-        del privilege
-        schema, table = scene.workshop()
-        yield Deed((Statement(f"CREATE TABLE {quoted(table)} (c {quoted(self.name)})"),), (schema,))
-
-    def owners(self, scene: Scene) -> Iterator[Deed]:
-        """DROP."""
-        del scene
-        yield one(f"DROP TYPE {quoted(self.name)}")
+        yield one(f"ALTER SCHEMA {self.sql} RENAME TO {fresh_name('renamed')}")
+        yield one(f"DROP SCHEMA {self.sql}")
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTarget(Plain):
-    """The database: whichever the contract is proven on."""
+    """The database: whichever the contract is proven on. Its name is not known before it is asked for."""
 
     object: str
 
-    @property
-    def namespace(self) -> str | None:
-        """None."""
-        return None
-
-    @property
-    def words(self) -> str:
-        """The name is not known before it is asked for."""
-        return "DATABASE {}"
-
-    def privileges(self, worlds: Worlds) -> tuple[str, ...]:
-        """Three."""
-        del worlds
-        return ("CONNECT", "CREATE", "TEMPORARY")
-
-    def held(self, role: str, privilege: str) -> str:
-        """By has_database_privilege."""
-        return f"has_database_privilege({quote(role)}::name, current_database()::text, {quote(privilege)})"
+    word = "DATABASE"
+    function = "has_database_privilege"
+    every = ("CONNECT", "CREATE", "TEMPORARY")
+    namespace = None
+    sql = "{}"
+    asked = "current_database()::text"
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
         """Nothing shows CONNECT within one session."""
@@ -387,10 +368,13 @@ class DatabaseTarget(Plain):
         yield from ()
 
 
-def granting(target: Target, privileges: str, to: str, *, revoke: bool = False) -> Statement:
-    """GRANT (or REVOKE) on the target; ``to`` is quoted, or PUBLIC."""
-    verb, preposition = ("REVOKE", "FROM") if revoke else ("GRANT", "TO")
-    text = f"{verb} {target.listed(privileges)} ON {target.words} {preposition} {to}"
+def granting(target: Target, privileges: str, to: str, *, revoke: bool = False, option: bool = False) -> Statement:
+    """GRANT (or REVOKE) on the target, or its option to be passed on; ``to`` is quoted, or PUBLIC."""
+    listed = target.listed(privileges)
+    if revoke:
+        text = f"REVOKE {'GRANT OPTION FOR ' if option else ''}{listed} ON {target.words} FROM {to}"
+    else:
+        text = f"GRANT {listed} ON {target.words} TO {to}{' WITH GRANT OPTION' if option else ''}"
     if not isinstance(target, DatabaseTarget):
         return Statement(text)
     pattern = quote(text.replace("%", "%%").replace("{}", "%I"))
