@@ -46,6 +46,16 @@ CREATE TABLE plans (id SMALLINT PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 INSERT INTO plans SELECT n, 'plan ' || n FROM generate_series(1, 20) AS n;
 CREATE TABLE accounts (id INTEGER PRIMARY KEY, plan_id SMALLINT NOT NULL CONSTRAINT fk REFERENCES plans (id));
 """
+CROWDED = """
+CREATE TABLE states (
+  id SMALLINT PRIMARY KEY,
+  code VARCHAR(2) NOT NULL CONSTRAINT uq UNIQUE,
+  kind TEXT NOT NULL CHECK (kind IN ('a', 'b')),
+  rank SMALLINT NOT NULL,
+  CONSTRAINT uq_rank UNIQUE (kind, rank)
+);
+INSERT INTO states SELECT n, chr(n % 95 + 32) || chr(n / 95 + 65), 'a', n FROM generate_series(0, 999) AS n;
+"""
 NASTY_NAMES = """
 CREATE SCHEMA "we.ird";
 CREATE TYPE "Mood""; DROP TABLE x; --" AS ENUM ('a', 'b''c', '😀');
@@ -195,11 +205,11 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
 @pytest.mark.parametrize(
     "schema",
     [
-        *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, NASTY_NAMES, COUPLED, DEFERRED_KEY, GENERATED_KEY, OVERFLOW),
+        *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, NASTY_NAMES, COUPLED, DEFERRED_KEY, GENERATED_KEY, OVERFLOW),
         *(COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
     ],
     ids=[
-        *("self", "implied", "seeded", "names", "coupled", "deferred", "generated", "overflow"),
+        *("self", "implied", "seeded", "crowded", "names", "coupled", "deferred", "generated", "overflow"),
         *("counted", "back", "not_empty", "kept"),
     ],
 )

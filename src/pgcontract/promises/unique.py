@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from hypothesis.strategies import SearchStrategy
@@ -22,7 +23,7 @@ from pgcontract.promises.mutants.constraints import key_mutants, unique_index_mu
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
-from pgcontract.rows.statements import Statement, Value
+from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.ways import constraint_mode, orderly
 from pgcontract.rows.worlds import Placed, World, Worlds
 
@@ -289,7 +290,20 @@ class Unique:
     def _both(self, world: World, pair: Rows, before: tuple[Statement, ...] = ()) -> Change:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
-        return Change((second, *self._at_once()), setup=(*before, first))
+        return Change((second, *self._at_once()), setup=(*before, first), guard=partial(self._unheld, world, pair[1]))
+
+    def _unheld(self, world: World, row: Mapping[str, Value]) -> Statement:
+        """True where no row that was there before, because migrations seeded it, has the row's key."""
+        plain = [c for c in dict.fromkeys(k.column for k in self.keys) if c is not None and c in row]
+        tests = [
+            f"{sql.Identifier(c).as_string()} IS NOT DISTINCT FROM ${n}::{world.shape.types[c]}"
+            for n, c in enumerate(plain, 1)
+        ]
+        table = identifier(self.table).as_string()
+        return Statement(
+            f"SELECT NOT EXISTS (SELECT FROM {table} WHERE {' AND '.join(tests) or 'true'})",
+            tuple(row[c] for c in plain),
+        )
 
     def _at_once(self) -> tuple[Statement, ...]:
         return (constraint_mode(self.table, self.name, "IMMEDIATE"),) if self.deferred else ()
