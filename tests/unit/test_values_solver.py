@@ -149,6 +149,23 @@ def test_literals_of_other_columns_are_ignored() -> None:
     assert found.simplest == "6"
 
 
+@pytest.mark.parametrize(
+    ("type_text", "expression", "longest"),
+    [
+        ("character(1)", "upper(x) IN ('M', 'F')", 1),
+        ("character varying(2)", "upper(x) = ANY (ARRAY['AB', 'CDE'])", 2),
+        ("character(2)", "x ~ '^[a-z]+$'", 2),
+        ("character varying(2)", "x IN ('AB', 'CDE')", 2),
+        ("character(3)", "x <> 'abcd'", 3),
+    ],
+)
+def test_no_value_is_longer_than_its_type_takes(type_text: str, expression: str, longest: int) -> None:
+    """Although a condition, to which it would be cast, would hold for what is left of it."""
+    domain = solved(type_text, expression)
+    assert domain.boundaries
+    assert max(len(value) for value in domain.boundaries if value is not None) <= longest
+
+
 def test_fresh_values_are_distinct_and_inside() -> None:
     """E-mail addresses of a bounded length, as many as are asked for."""
     found = solved("text", f"{EMAIL} AND char_length(x) <= 8 AND x = lower(x)")

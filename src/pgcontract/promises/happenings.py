@@ -29,6 +29,7 @@ TRIES = 8
 TOGETHER = 3
 MENDED = 4
 TWOS = 6
+PAIRS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +165,9 @@ def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iter
         turn += len(values)
         for value in values[:3] if matters else ():
             yield _happening(f"update {column} of all", Update(table, None, ({column: value},)))
-            yield _update(f"update {column} of two", table, _some(rows, turn, 2), {column: value})
-            turn += 1
+            for _ in range(PAIRS):
+                yield _update(f"update {column} of two", table, _some(rows, turn, 2), {column: value})
+                turn += 1
         if matters:
             yield from _passed_on(field, column, rows)
         if matters and len(values) > 1 and len(rows) > 2:

@@ -161,6 +161,8 @@ class _Solver:
     def holds(self, literal: str) -> bool:
         """Whether this value is known to satisfy all that is understood."""
         read = self._space.read
+        if self._too_long(literal):
+            return False
         if not self._tests and not self._own.tests:
             return True
         if read is None:
@@ -170,11 +172,18 @@ class _Solver:
         except _UNREADABLE:
             return False
 
+    def _too_long(self, literal: str) -> bool:
+        """Whether the column refuses it, although a condition holds for what a cast leaves of it."""
+        texts = self._space.texts
+        return texts is not None and texts.limit is not None and not texts.cut and len(literal) > texts.limit
+
     def _holds_value(self, value: Any) -> bool:
         return all(self._satisfied(test, truth, value) for test, truth in self._tests) and self._own.hold(value)
 
     def _may_hold(self, literal: str) -> bool:
         """Whether nothing that is understood says that this value does not satisfy it."""
+        if self._too_long(literal):
+            return False
         read = self._space.read
         try:
             value = literal if read is None else read(literal)

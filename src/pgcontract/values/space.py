@@ -79,11 +79,15 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What holds for a type whose values are texts: ``limit`` in characters, None for none."""
+    """What holds for a type whose values are texts: ``limit`` in characters, None for none.
+
+    ``cut``: what is longer is cut off, and no error.
+    """
 
     limit: int | None = None
     padded: bool = False
     folded: bool = False
+    cut: bool = False
 
 
 @total_ordering

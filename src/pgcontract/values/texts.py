@@ -173,7 +173,7 @@ def identifier(name: str) -> Space:
         fresh=lambda n: word(n, _NAME_BYTES),
         refused=(Refused(b"\xff", NOT_UTF8, "a byte that UTF-8 never has"),),
         read=str,
-        texts=Texts(_NAME_BYTES // 4),
+        texts=Texts(_NAME_BYTES // 4, cut=True),
     )
 
 
@@ -187,7 +187,7 @@ def single(name: str) -> Space:
         strategy=st.sampled_from(letters),
         fresh=lambda n: letters[n] if n < len(letters) else None,
         read=str,
-        texts=Texts(1),
+        texts=Texts(1, cut=True),
     )
 
 
