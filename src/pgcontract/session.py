@@ -30,14 +30,14 @@ ROLLBACK = b"ROLLBACK TO SAVEPOINT example"
 NO_SUCH_STATEMENT = "26000"
 STATEMENT_TIMEOUT = "10s"
 SETTINGS = (
-    "SET search_path = ''",
     "SET TimeZone = 'UTC'",
     "SET DateStyle = 'ISO, MDY'",
     "SET IntervalStyle = 'postgres'",
     "SET client_min_messages = error",
     f"SET statement_timeout = '{STATEMENT_TIMEOUT}'",
 )
-"""What literals and printed values depend on. Names outside ``pg_catalog`` are always qualified."""
+"""What literals and printed values depend on. Names outside ``pg_catalog`` are always qualified; the search path is the
+database's own, because functions name tables as their authors do."""
 
 _FIELD = pq.DiagnosticField
 

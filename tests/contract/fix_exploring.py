@@ -33,13 +33,13 @@ class Laboratory:
     def changed(self, ddl: str) -> Iterator[None]:
         """Another schema for as long as this lasts; the text may hold many statements."""
         # an open transaction would hold locks on what is to be changed
-        self.session.set("search_path", "")
+        self.session.set("application_name", "laboratory")
         restore = self._definitions()
         self.administrator.execute(ddl.encode())
         try:
             yield
         finally:
-            self.session.set("search_path", "")
+            self.session.set("application_name", "laboratory")
             self.administrator.execute("\n".join(restore).encode())
 
     def _definitions(self) -> list[str]:

@@ -56,6 +56,29 @@ CREATE TABLE states (
 );
 INSERT INTO states SELECT n, chr(n % 95 + 32) || chr(n / 95 + 65), 'a', n FROM generate_series(0, 999) AS n;
 """
+UNQUALIFIED = """
+CREATE EXTENSION citext;
+CREATE SCHEMA app;
+CREATE TABLE app.log (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, noted TEXT);
+CREATE TABLE totals (id INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO log (noted) VALUES (NEW.name);
+  PERFORM FROM totals WHERE id = 1;
+  RETURN NEW;
+END $$;
+CREATE FUNCTION folded(name CITEXT) RETURNS TEXT IMMUTABLE LANGUAGE sql AS 'SELECT lower(name::TEXT)';
+CREATE TABLE things (
+  id INTEGER PRIMARY KEY,
+  name CITEXT UNIQUE,
+  plain CITEXT GENERATED ALWAYS AS (folded(name)::CITEXT) STORED,
+  minutes INTEGER,
+  hours NUMERIC(4, 2) GENERATED ALWAYS AS (minutes / 60.0) STORED
+);
+CREATE TRIGGER note BEFORE INSERT OR UPDATE ON things FOR EACH ROW EXECUTE FUNCTION note();
+CREATE VIEW names AS SELECT name FROM things;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, app', current_database()); END $$;
+"""
 NASTY_NAMES = """
 CREATE SCHEMA "we.ird";
 CREATE TYPE "Mood""; DROP TABLE x; --" AS ENUM ('a', 'b''c', '😀');
@@ -205,11 +228,23 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
 @pytest.mark.parametrize(
     "schema",
     [
-        *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, NASTY_NAMES, COUPLED, DEFERRED_KEY, GENERATED_KEY, OVERFLOW),
+        *(
+            SELF_REFERENCE,
+            IMPLIED_KEY,
+            SEEDED,
+            CROWDED,
+            UNQUALIFIED,
+            NASTY_NAMES,
+            COUPLED,
+            DEFERRED_KEY,
+            GENERATED_KEY,
+            OVERFLOW,
+        ),
         *(COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
     ],
     ids=[
-        *("self", "implied", "seeded", "crowded", "names", "coupled", "deferred", "generated", "overflow"),
+        *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
+        *("generated", "overflow"),
         *("counted", "back", "not_empty", "kept"),
     ],
 )

@@ -39,13 +39,10 @@ class Exploration:
         Raises InvariantError.
         """
         started = time.perf_counter()
-        # functions and invariants name tables as their authors do
-        self.session.set("search_path", None)
         self.session.set("statement_timeout", f"{self.seconds}s")
         try:
             explored = self._explored(numbers, seed, Way(until_broken, cut_down))
         finally:
-            self.session.set("search_path", "")
             self.session.set("statement_timeout", STATEMENT_TIMEOUT)
         return replace(explored, seconds=time.perf_counter() - started)
 

@@ -80,8 +80,7 @@ class Target:
         invariants: Sequence[Invariant] = invariants_of(self.system)
         with closing(psycopg.connect(self.dsn, autocommit=True)) as connection:
             session = Session(connection)
-            # they name tables as their authors do; and here are more rows than where they are asked after each step
-            session.set("search_path", None)
+            # here are more rows than where they are asked after each step
             session.set("statement_timeout", f"{max(_INVARIANT_SECONDS, self.system.invariant_seconds)}s")
             answers = asked_alone(session, invariants)
         return tuple(

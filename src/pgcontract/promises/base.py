@@ -176,7 +176,12 @@ def gone(table: Name, column: str) -> Cases:
 
 
 SCHEMA_IS_ANOTHER = "42"
-"""SQLSTATE class of errors that say that a table, column, type or function is not there or not of the promised type."""
+"""SQLSTATE class of errors that say that a table, column, type or function is not there or not of the promised type.
+
+Within a function it is the function's doing; and a setting that nobody has set is an environment's.
+"""
+UNDEFINED_OBJECT = "42704"
+ROW_CHANGES = ("INSERT ", "UPDATE ", "DELETE ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +218,16 @@ def judge(promise: Promise, change: Change, seen: Seen, *, present: bool, refere
     if refusal is None:
         shown = seen.true if change.shows is None else change.shows(seen.rows or ())
         return Outcome.HELD if shown else Outcome.BROKEN
-    if promise.owns(refusal) or refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER):
-        return Outcome.BROKEN
-    return Outcome.BLOCKED
+    another = _schema_is_another(refusal, change.statements[refusal.position])
+    return Outcome.BROKEN if promise.owns(refusal) or another else Outcome.BLOCKED
+
+
+def _schema_is_another(refusal: Refusal, statement: Statement) -> bool:
+    if not refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER) or refusal.context is not None:
+        return False
+    # what a row's change names, the server points at; what a default or a policy asks for, it does not
+    asked = refusal.place is None and statement.text.startswith(ROW_CHANGES)
+    return refusal.sqlstate != UNDEFINED_OBJECT or not asked
 
 
 def _compared(promise: Promise, change: Change, seen: Seen, reference: Seen) -> Outcome:

@@ -12,6 +12,8 @@ from pgcontract.rows.statements import Statement, Value
 
 Fact = tuple[str, Value]
 """An SQL expression, and the text that it must have."""
+QUALIFIED = Statement("SELECT pg_catalog.set_config('search_path', '', true)")
+"""Frozen texts name everything outside ``pg_catalog`` with its schema; so must those that the server prints now."""
 
 
 def yes(fact: bool) -> str:
@@ -36,7 +38,7 @@ def asked(source: str, condition: str, keys: Sequence[Value], facts: Mapping[str
         shown.append(f"({expression})::text IS NOT DISTINCT FROM ${len(values)}::text AS {_quoted(name)}")
     text = f"SELECT {', '.join(shown) or 'true AS is_there'} FROM {source} WHERE {condition}"
     wanted = f"one row, in which all is true: {', '.join(facts)}"
-    return Change((Statement(text, tuple(values)),), wanted=wanted, recorded=True)
+    return Change((Statement(text, tuple(values)),), (QUALIFIED,), wanted=wanted, recorded=True)
 
 
 def exists(kind: str, name: Name, facts: Mapping[str, Fact]) -> Change:

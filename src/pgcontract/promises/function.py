@@ -16,7 +16,7 @@ from pgcontract.model import Catalog, Function, Name
 from pgcontract.promises.arguments import Argument, Calls, arguments, calls, constants
 from pgcontract.promises.base import Cases, Change, Direction
 from pgcontract.promises.definitions import create_function
-from pgcontract.promises.facts import Fact, asked, listed, yes
+from pgcontract.promises.facts import QUALIFIED, Fact, asked, listed, yes
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier, paste, quote
 from pgcontract.rows.worlds import Worlds
@@ -200,6 +200,7 @@ class Routine:
         namespace, _, identity = self._key()
         return Change(
             (Statement(text, self._key()),),
+            (QUALIFIED,),
             wanted="what the frozen definition gives",
             shows=lambda rows: len(rows) == 1,
             reference=(Statement(text, (namespace, COPY, identity)),),

@@ -18,6 +18,7 @@ from pgcontract.contract.clauses import one_line
 from pgcontract.contract.clauses import view as view_clause
 from pgcontract.model import Catalog, Index, Name, View
 from pgcontract.promises.base import Cases, Change, Direction, Violation
+from pgcontract.promises.facts import QUALIFIED
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.views import Judged, is_on, view_mutants
 from pgcontract.promises.permission.roles import fresh, fresh_name
@@ -174,7 +175,7 @@ class Shown:
             " LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace"
             f" WHERE a.attrelid = {self._oid} AND a.attnum > 0 AND NOT a.attisdropped"
         )
-        return Change((Statement(text),), wanted="the promised columns, in their order", recorded=True)
+        return Change((Statement(text),), (QUALIFIED,), wanted="the promised columns, in their order", recorded=True)
 
     def _options(self) -> Change:
         options = list(self.view.options)

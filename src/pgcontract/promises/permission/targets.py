@@ -239,7 +239,7 @@ class RoutineTarget(Named):
         return (
             "(SELECT p.oid FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace"
             f" WHERE n.nspname = {quote(self.name.namespace)} AND p.proname = {quote(self.name.name)}"
-            f" AND pg_get_function_identity_arguments(p.oid) = {quote(self.arguments)})"
+            f" AND {_bare('pg_get_function_identity_arguments(p.oid)')} = {_bare(quote(self.arguments))})"
         )
 
     def deeds(self, privilege: str, scene: Scene) -> Iterator[Deed]:
@@ -379,3 +379,8 @@ def granting(target: Target, privileges: str, to: str, *, revoke: bool = False, 
         return Statement(text)
     pattern = quote(text.replace("%", "%%").replace("{}", "%I"))
     return Statement(f"DO {quote(f'BEGIN EXECUTE format({pattern}, current_database()); END')}")
+
+
+def _bare(text: str) -> str:
+    """An SQL expression's text without schemas' names: whether types have one hangs on the session's search path."""
+    return f"regexp_replace({text}, '(\"([^\"]|\"\")+\"|\\w+)\\.', '', 'g')"
