@@ -15,7 +15,7 @@ from pgcontract.execution import Checked, check, readied, worth_of
 from pgcontract.execution.readiness import NotReady
 from pgcontract.execution.values import values_of
 from pgcontract.queries import Query, QueryError, parse_query
-from pgcontract.server import Binaries, Server
+from pgcontract.server import Binaries, Server, settings, start
 from pgcontract.system import System
 from tests.integration.test_command_verify import pgcontract, refused
 
@@ -162,6 +162,22 @@ def test_a_writing_promise_that_is_broken(house: psycopg.Connection, ddl: str, t
     found = checked(house, text)
     assert found.verdict == "broken"
     assert said in problems(found)
+
+
+def test_whole_pages_in_the_log_are_no_querys_doing(
+    folder: Path, test_binaries: Binaries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a server logs them, as one in production does, bytes are not judged; pages are."""
+    monkeypatch.setitem(settings.DURABLE, "autovacuum", "off")
+    with (
+        start(test_binaries, durable=True) as server,
+        staged(System.load(folder), server, ServerChoice()) as stage,
+        stage.clone() as clone,
+        psycopg.connect(clone.dsn, autocommit=True) as connection,
+    ):
+        connection.execute(ROWS)
+        assert checked(connection, WRITE.replace("2000 bytes", "20 bytes")).verdict == "kept"
+        assert "pages are touched" in problems(checked(connection, WRITE.replace("at most 20\n", "at most 3\n")))
 
 
 def test_an_index_on_which_the_plan_for_all_values_depends(house: psycopg.Connection) -> None:

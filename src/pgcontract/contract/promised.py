@@ -9,6 +9,7 @@ from typing import Any
 
 from pgcontract.contract import clauses, ids
 from pgcontract.model import Catalog, Column, Domain, ForeignKey, Index, Name, Table, View
+from pgcontract.values.naming import refusing
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ def _promised(catalog: Catalog) -> Iterator[Promised]:
             function.body,
         )
     for table in catalog.tables:
-        yield from _table(table)
+        # a domain that refuses NULL refuses it for the column, too
+        never = [c.name for c in table.columns if not c.not_null and refusing(c.type, catalog) is not None]
+        keys = {("column", *_parts(table.name), name, "null") for name in never}
+        yield from (promise for promise in _table(table) if promise.key not in keys)
     for view in catalog.views:
         yield from _view(view)
     for grant in catalog.grants:

@@ -40,6 +40,7 @@ class Database:
     """A filled database: its tables and indexes. ``inspector``: where pageinspect is, which tells their levels.
 
     ``whole`` names, for each partition and each of its indexes, the partitioned one that it is a part of.
+    ``logs_pages``: the server logs whole pages at their first change after a checkpoint (full_page_writes).
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
@@ -47,6 +48,7 @@ class Database:
         # psycopg would prepare on its own, and forget everything that is prepared after a rollback
         connection.prepare_threshold = None
         self.inspector = _inspector(connection)
+        self.logs_pages = connection.execute("SELECT current_setting('full_page_writes')").fetchone() == ("on",)
         self.indexes: dict[str, IndexFacts] = {}
         self.tables: dict[str, TableFacts] = {}
         self.oids: dict[str, int] = {}

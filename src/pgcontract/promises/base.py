@@ -223,7 +223,7 @@ def judge(promise: Promise, change: Change, seen: Seen, *, present: bool, refere
 
 
 def _schema_is_another(refusal: Refusal, statement: Statement) -> bool:
-    if not refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER) or refusal.context is not None:
+    if not refusal.sqlstate.startswith(SCHEMA_IS_ANOTHER) or refusal.within:
         return False
     # what a row's change names, the server points at; what a default or a policy asks for, it does not
     asked = refusal.place is None and statement.text.startswith(ROW_CHANGES)

@@ -102,8 +102,8 @@ class ColumnType:
             yield from type_mutants(self.table, self.column)
 
     def owns(self, refusal: Refusal) -> bool:
-        """Data exceptions name no column; only this one's value is out of the ordinary."""
-        return refusal.sqlstate.startswith(DATA_EXCEPTION)
+        """Data exceptions name no column; only this one's value is out of the ordinary, if no function fails at it."""
+        return refusal.sqlstate.startswith(DATA_EXCEPTION) and not refusal.within
 
     def present(self, worlds: Worlds) -> bool:
         """Whether the live column is there with the same type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from psycopg import sql
@@ -132,11 +133,11 @@ class DomainType:
         """Beside values of other types it counts as its base type."""
         base = self.domain.type
         for other in (base, *wider(base), *narrower(base)):
-            text = (
-                f"SELECT pg_typeof(coalesce($1::{self._name}, NULL::{other}))"
-                f" = pg_typeof(coalesce(NULL::{base}, NULL::{other})) AS same_type"
-            )
-            yield Change((Statement(text, (value,)),))
+            promised = f"pg_typeof(coalesce(NULL::{base}, NULL::{other}))"
+            text = f"SELECT pg_typeof(coalesce($1::{self._name}, NULL::{other})) = {promised} AS same_type"
+            # not all types have one in common: a boolean and a text have none
+            common = Statement(f"SELECT {promised} IS NOT NULL")
+            yield Change((Statement(text, (value,)),), guard=partial(replace, common))
 
     def _too_long(self, worlds: Worlds) -> Iterator[Refused]:
         """Texts that every CHECK would take, but the base type does not: one character too long."""

@@ -19,6 +19,7 @@ from pgcontract.rows.partitions import catch_all, key_of_partitions
 from pgcontract.rows.shape import clause, not_null_clause
 from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
+from pgcontract.values.naming import refusing
 
 NOT_NULL_VIOLATION = "23502"
 REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
@@ -58,6 +59,12 @@ class NotNull:
             return gone(self.table, self.column)
         if self.column not in world.shape.names:
             return _computed(world, self.column, self._violation)
+        live = world.table.column(self.column)
+        domain = refusing(live.type, worlds.catalog) if live is not None else None
+        if domain is not None:
+            cases = [self._violation(world, row, domain.name.name) for row in world.varied]
+            note = f"implied by the domain {domain.name}, which refuses NULL before"
+            return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world, notes=(note,))
         cases = [self._violation(world, row) for row in world.varied]
         always = (cases[0], *self._alone(world, cases[0]))
         anywhere = catch_all(world.table, world.catalog)
@@ -71,15 +78,19 @@ class NotNull:
         if world.table.triggers:
             yield replace(one, setup=(*one.setup, REPLICA))
 
-    def _violation(self, world: World, row: dict[str, Value]) -> Violation:
+    def _violation(self, world: World, row: dict[str, Value], domain: str | None = None) -> Violation:
         statement = world.insert({**row, self.column: None}, show=[self.column])
+        if domain is not None:
+            return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), datatype=domain)
         table = None if self.partitioned else self.table.name
         return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), column=self.column, table=table)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """NULL is taken."""
-        del catalog
-        yield Mutant("drop_not_null", self.column, (alter_column(self.table, self.column, "DROP NOT NULL"),))
+        table = catalog.table(self.table)
+        column = table.column(self.column) if table is not None else None
+        if column is None or refusing(column.type, catalog) is None:
+            yield Mutant("drop_not_null", self.column, (alter_column(self.table, self.column, "DROP NOT NULL"),))
 
     def owns(self, refusal: Refusal) -> bool:
         """23502 that names the column: a trigger may write to a column of the same name elsewhere."""
@@ -192,5 +203,7 @@ def promises(catalog: Catalog) -> Iterator[NotNull | NullAllowed]:
     """One of the two for every column."""
     for table in catalog.tables:
         for column in table.columns:
+            if not column.not_null and refusing(column.type, catalog) is not None:
+                continue
             kind = NotNull if column.not_null else NullAllowed
             yield kind(table.name, column.name, partitioned=table.partition_key is not None)

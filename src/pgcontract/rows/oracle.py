@@ -26,6 +26,11 @@ class Refusal:
     place: int | None = None
     """The character of the statement, from 1, that the server points at."""
 
+    @property
+    def within(self) -> bool:
+        """Whether it happened in a function, a trigger's or another's, and not in the statement itself."""
+        return self.context is not None and "portal" not in self.context
+
     def __str__(self) -> str:
         named = self.constraint or self.column or self.datatype
         return f"{self.sqlstate} {self.message}" + (f" [{named}]" if named and named not in self.message else "")

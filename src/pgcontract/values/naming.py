@@ -57,6 +57,11 @@ def domains_of(text: str, catalog: Catalog) -> tuple[DomainType, ...]:
     return tuple(found)
 
 
+def refusing(text: str, catalog: Catalog) -> DomainType | None:
+    """The domain that refuses NULL for a column of this type, whatever the column says itself."""
+    return next((domain for domain in domains_of(text, catalog) if domain.not_null), None)
+
+
 def family(type_text: str) -> str:
     return type_text if type_text.endswith("[]") else parse_type(type_text).base
 
