@@ -65,9 +65,13 @@ class Stage:
 
 
 def template_of(system: System, roles: Mapping[str, str] | None = None) -> Template:
-    """What makes the system's database, with a key that changes whenever it does."""
+    """What makes the system's database, with a key that changes whenever it does.
+
+    ``roles`` are those that the system's have on a server of the user's.
+    """
     named = system.roles if roles is None else roles
-    return Template("\n".join([system.key(), *named.values()]), lambda dsn: prepare(dsn, system, roles=named))
+    own = roles is None
+    return Template("\n".join([system.key(), *named.values()]), lambda dsn: prepare(dsn, system, roles=named, own=own))
 
 
 def open_server(choice: ServerChoice, system: System | None = None) -> Server:
@@ -80,7 +84,8 @@ def open_server(choice: ServerChoice, system: System | None = None) -> Server:
     if choice.dsn is not None:
         return attach(choice.dsn)
     binaries = find_binaries(choice.major, pg_bin=choice.pg_bin, install=choice.install, progress=choice.progress)
-    return start(binaries, template=template_of(system) if system else None, durable=choice.durable)
+    template = template_of(system) if system is not None and system.kept else None
+    return start(binaries, template=template, durable=choice.durable)
 
 
 @contextmanager

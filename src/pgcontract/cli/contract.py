@@ -12,6 +12,8 @@ from pgcontract.cli import options
 from pgcontract.errors import ContractError, ServerError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg
 
     from pgcontract.contract import Difference
@@ -31,9 +33,20 @@ From = Annotated[
     ),
 ]
 
+FrozenFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DSN",
+        help="Freeze this live database: its catalog is read in one read-only transaction, nothing else. "
+        "PATH is where the contract stands.",
+    ),
+]
+
 
 def freeze(
     path: options.SystemPath = None,
+    from_: FrozenFrom = None,
     pg: options.Major = None,
     dsn: options.Dsn = None,
     pg_bin: options.PgBin = None,
@@ -44,9 +57,17 @@ def freeze(
     Example: pgcontract freeze schema/social_selling
     """
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
-    from pgcontract.system import System  # noqa: PLC0415
 
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    if from_ is not None:
+        from pgcontract.inputs.existing import judged  # noqa: PLC0415 - as above
+
+        system = judged(from_, path)
+        # not from a rebuilt one: what PostgreSQL has printed and read again, it may print otherwise
+        options.console().print(_freeze(system, _live_catalog(system, from_)), markup=False)
+        return
+    from pgcontract.system import System  # noqa: PLC0415 - as above
+
     for one in options.chosen(path):
         system = System.load(one)
         options.console().print(_freeze(system, _ephemeral_catalog(system, choice)), markup=False)
@@ -68,7 +89,6 @@ def diff(  # noqa: PLR0913, PLR0917 - a command's options
     """
     from pgcontract.contract import drift, read  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415
-    from pgcontract.system import System  # noqa: PLC0415
 
     paths = options.chosen(path)
     if json is not None and len(paths) > 1:
@@ -76,7 +96,7 @@ def diff(  # noqa: PLR0913, PLR0917 - a command's options
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
     found = False
     for one in paths:
-        system = System.load(one)
+        system = _compared(one, from_)
         contract = read(system.contract)
         live = _live_catalog(system, from_) if from_ is not None else _ephemeral_catalog(system, choice)
         differences = drift(contract.catalog, live)
@@ -150,6 +170,17 @@ def _freeze(system: System, catalog: Catalog) -> str:
     if not differences:
         return f"{words}, as before"
     return "\n".join([f"{words}, of which these are new:", *(f"  {one}" for one in headlines(differences))])
+
+
+def _compared(path: Path, from_: str | None) -> System:
+    """The system at the path; with a live database, the contract's own file is enough."""
+    if from_ is not None and path.suffix == ".toml":
+        from pgcontract.inputs.existing import judged  # noqa: PLC0415 - heavy, and seldom needed
+
+        return judged(from_, path)
+    from pgcontract.system import System  # noqa: PLC0415 - heavy, and not needed by other commands
+
+    return System.load(path)
 
 
 def _ephemeral_catalog(system: System, choice: ServerChoice) -> Catalog:

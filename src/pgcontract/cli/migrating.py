@@ -118,9 +118,7 @@ def write_json(file: Path, shown: str) -> None:
 def migrations_of(system: System) -> Path:
     """The system's folder of migrations. Raises UsageError for one that is a single file."""
     if system.migrations is None:
-        raise UsageError(
-            "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
-        )
+        raise system.not_ours()
     return system.migrations
 
 

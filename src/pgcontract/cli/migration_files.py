@@ -9,7 +9,6 @@ import typer
 
 from pgcontract.cli import migrate, migrating
 from pgcontract.cli.given import chosen
-from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
     from pgcontract.migrations.lint import Finding
@@ -30,7 +29,7 @@ def create(
 
     system = migrate.one_system(path)
     if system.migrations is None:
-        raise UsageError("One file is no folder of migrations", where=str(system.sql_file), remedy="name a folder")
+        raise system.not_ours()
     typer.echo(str(write(system.migrations, name, transactional=not no_transaction)))
 
 

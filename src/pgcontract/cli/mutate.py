@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def mutate(  # noqa: PLR0913, PLR0917 - a command's options
     path: options.SystemPath = None,
+    from_: options.Existing = None,
     pg: options.Major = None,
     dsn: options.Dsn = None,
     pg_bin: options.PgBin = None,
@@ -48,26 +49,37 @@ def mutate(  # noqa: PLR0913, PLR0917 - a command's options
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.mutation import Plan  # noqa: PLC0415
 
-    paths = options.chosen(path)
+    paths = options.several(path, from_)
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
     plan = Plan(tuple(kind or ()), tuple(operator or ()), tuple(only or ()), sample, examples, seed, workers)
-    killed = [_mutate(p, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
+    killed = [_mutate(p, from_, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(killed) else 1)
 
 
-def _mutate(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, quiet: bool, verbose: bool) -> bool:
+def _mutate(
+    given: Path | None,
+    from_: str | None,
+    choice: ServerChoice,
+    plan: Plan,
+    json: Path | None,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> bool:
     from pgcontract.contract import Contract, read  # noqa: PLC0415
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.mutation import mutate as analyse  # noqa: PLC0415
     from pgcontract.report import mutants  # noqa: PLC0415
-    from pgcontract.system import System  # noqa: PLC0415
 
     console = options.console()
-    system = System.load(path)
     progress = options.progress(quiet=quiet)
-    with ephemeral(system, choice) as stage, ExitStack() as stack:
+    with ExitStack() as outer:
+        system = outer.enter_context(options.given(given, from_, choice.pg_bin))
+        path = given or system.name
+        stage = outer.enter_context(ephemeral(system, choice))
+        stack = outer.enter_context(ExitStack())
         contract = read(system.contract) if system.contract.exists() else Contract(system.name, stage.read_catalog())
         task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
 
@@ -78,6 +90,7 @@ def _mutate(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
         result = analyse(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
         options.write_result(json, result.as_json())
-    again = shlex.join(["pgcontract", "mutate", str(path), "--examples", str(plan.examples * 10)])
+    words = ["pgcontract", "mutate", *([str(given)] if given else []), "--examples", str(plan.examples * 10)]
+    again = shlex.join(words) + (' --from "$FROM"' if from_ else "")
     mutants.show(console, result, str(path), again=again, quiet=quiet, verbose=verbose)
     return not result.alive

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from pgcontract.system import System
+
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
         metavar="PATH",
-        help="A schema system's folder, a folder of migrations, or one .sql file. "
+        help="A schema system's folder, a folder of migrations (also dbmate's, goose's, Flyway's …), or one .sql file. "
         r"Without it: the systems named in \[tool.pgcontract].",
         show_default=False,
     ),
@@ -35,8 +38,36 @@ PgBin = Annotated[
 ]
 NoInstall = Annotated[bool, typer.Option("--no-install", help="Never fetch PostgreSQL; use what is there.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result there, as JSON.")]
+Existing = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DSN",
+        help="Take this database's schema: its catalog is read by pg_dump, nothing else, and rebuilt elsewhere.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what is broken.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every promise, with its verdict.")]
+
+
+@contextmanager
+def given(path: Path | None, from_: str | None, pg_bin: Path | None) -> Iterator[System]:
+    """The system at the path; with ``--from``, the database's schema, judged by the contract at the path, if any."""
+    from pgcontract.system import System  # noqa: PLC0415 - heavy, and not needed by other commands
+
+    if from_ is None:
+        assert path is not None
+        yield System.load(path)
+        return
+    from pgcontract.inputs.existing import existing  # noqa: PLC0415 - as above
+
+    with existing(from_, path, pg_bin) as system:
+        yield system
+
+
+def several(path: Path | None, from_: str | None) -> Sequence[Path | None]:
+    """The paths to work on; with ``--from``, one or none is enough."""
+    return chosen(path) if from_ is None else [path]
 
 
 def console(*, error: bool = False) -> Console:

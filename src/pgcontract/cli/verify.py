@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def verify(  # noqa: PLR0913, PLR0917 - a command's options
     path: options.SystemPath = None,
+    from_: options.Existing = None,
     pg: options.Major = None,
     dsn: options.Dsn = None,
     pg_bin: options.PgBin = None,
@@ -45,26 +46,37 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.verify import Plan  # noqa: PLC0415
 
-    paths = options.chosen(path)
+    paths = options.several(path, from_)
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
     plan = Plan(examples, seed, tuple(only or ()), workers)
-    kept = [_verify(p, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
+    kept = [_verify(p, from_, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(kept) else 1)
 
 
-def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, quiet: bool, verbose: bool) -> bool:
+def _verify(
+    given: Path | None,
+    from_: str | None,
+    choice: ServerChoice,
+    plan: Plan,
+    json: Path | None,
+    *,
+    quiet: bool,
+    verbose: bool,
+) -> bool:
     from pgcontract.contract import Contract, Difference, read  # noqa: PLC0415
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.report import terminal  # noqa: PLC0415
-    from pgcontract.system import System  # noqa: PLC0415
     from pgcontract.verify import verify as prove  # noqa: PLC0415
 
     console = options.console()
-    system = System.load(path)
     progress = options.progress(quiet=quiet)
-    with ephemeral(system, choice) as stage, ExitStack() as stack:
+    with ExitStack() as outer:
+        system = outer.enter_context(options.given(given, from_, choice.pg_bin))
+        path = given or system.name
+        stage = outer.enter_context(ephemeral(system, choice))
+        stack = outer.enter_context(ExitStack())
         if system.contract.exists():
             contract = read(system.contract)
         else:
@@ -82,10 +94,19 @@ def _verify(path: Path, choice: ServerChoice, plan: Plan, json: Path | None, *, 
         result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
         options.write_result(json, result.as_json())
-    words = ["pgcontract", "verify", str(path), "--examples", str(plan.examples), "--seed", str(plan.seed)]
+    words = [
+        "pgcontract",
+        "verify",
+        *([str(given)] if given else []),
+        "--examples",
+        str(plan.examples),
+        "--seed",
+        str(plan.seed),
+    ]
     words += ["--pg-bin", str(choice.pg_bin)] if choice.pg_bin else []
     # a DSN may hold a password, which nothing prints
     server = '--dsn "$DSN"' if choice.dsn else f"--pg {stage.server.major}"
-    replay = f"{shlex.join(words)} {server}"
+    source = ' --from "$FROM"' if from_ else ""
+    replay = f"{shlex.join(words)}{source} {server}"
     terminal.show(console, result, str(path), quiet=quiet, verbose=verbose, replay=replay)
     return result.kept

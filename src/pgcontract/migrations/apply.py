@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from psycopg.pq import TransactionStatus
 
@@ -15,7 +16,11 @@ from pgcontract.migrations.results import Event
 from pgcontract.migrations.runner import Runner
 from pgcontract.migrations.sending import run_whole
 from pgcontract.migrations.session import Connection, connect, locked, prepare_session, reset_session
+from pgcontract.migrations.texts import has_marker
 from pgcontract.system import System
+
+if TYPE_CHECKING:
+    from pgcontract.inputs.psql import Part
 
 ENVIRONMENT_SETTING: Final = "pgcontract.environment"
 ENVIRONMENT_VARIABLE: Final = "PGCONTRACT_ENV"
@@ -35,27 +40,52 @@ _MARKS: Final = """
 """
 
 
-def prepare(dsn: str, system: System, *, roles: Mapping[str, str] | None = None) -> None:
-    """Make the system's schema in an empty database: init files, then the migrations or the one file.
+def prepare(dsn: str, system: System, *, roles: Mapping[str, str] | None = None, own: bool = True) -> None:
+    """Make the system's schema in an empty database: init files, then the migrations, the one file or the command.
 
-    ``roles`` maps the names of the system's roles to the names that they bear on this cluster. Raises UsageError for
-    a role that the system does not know, and as ``Runner.up`` does.
+    ``roles`` maps the names of the system's roles to the names that they bear on this cluster; ``own``: the cluster is
+    ours, and gets the roles that a text only speaks of. Raises UsageError for a role that the system does not know,
+    and as ``Runner.up`` does.
     """
     settings = role_settings(system, roles)
-    if system.migrations is not None:
+    if system.migrations is not None and system.folder is None:
         runner_of(dsn, system, settings=settings).up()
         return
-    assert system.sql_file is not None
-    migration = load_plain(system.sql_file)
+    from pgcontract.inputs.loading import Loader  # noqa: PLC0415 - `migrate` does without
+
     connection = connect(dsn, settings)
     try:
         prepare_session(connection)
         for path in system.init:
             run_whole(connection, read_text(path), path)
             reset_session(connection)
-        run_whole(connection, migration.up, migration.path)
+        loader = Loader(connection, own=own, without=frozenset(system.without))
+        if system.sql_file is not None:
+            loader.load(_parts(system.sql_file))
+        elif system.folder is not None and system.convention is not None:
+            from pgcontract.inputs.conventions import steps  # noqa: PLC0415 - as above
+
+            if system.convention.before:
+                connection.execute(system.convention.before.encode())
+            for step in steps(system.folder, system.convention):
+                loader.step(step)
     finally:
         connection.close()
+    if system.apply:
+        from pgcontract.inputs.commands import run  # noqa: PLC0415 - as above
+
+        run(system.apply, dsn, system.root, settings)
+
+
+def _parts(path: Path) -> Iterable[Part]:
+    """What a file runs: all of it, or what stands before its rollback section, as in a migration of ours."""
+    from pgcontract.inputs.psql import Reader  # noqa: PLC0415 - `migrate` does without
+    from pgcontract.inputs.script import statements  # noqa: PLC0415 - as above
+    from pgcontract.inputs.texts import read_any  # noqa: PLC0415 - as above
+
+    if has_marker(read_any(path)):
+        return statements(load_plain(path).up, path)
+    return Reader(path).parts()
 
 
 def runner_of(  # noqa: PLR0913 - each may be left out
@@ -71,9 +101,7 @@ def runner_of(  # noqa: PLR0913 - each may be left out
 ) -> Runner:
     """The runner of a system, as ``Runner`` has it. Raises UsageError for one that is a single file."""
     if system.migrations is None:
-        raise UsageError(
-            "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
-        )
+        raise system.not_ours()
     return Runner(
         dsn,
         system.migrations,

@@ -35,6 +35,11 @@ _LOOKS: Final = 20
 _NO_COPY: Final = ("COPY has no data to read here", "use INSERT, or COPY with a file on the server")
 
 
+def has_marker(text: str) -> bool:
+    """Whether a line of the text looks like a marker."""
+    return _MARKER_LINE.search(text) is not None
+
+
 def marker_of(path: Path, text: str) -> tuple[tuple[int, int] | None, tuple[Statement, ...] | None]:
     """Where the line ``-- ROLLBACK`` begins and ends, or None; and the statements before it, where they were read.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from pgcontract.ephemeral import ServerChoice, open_server
-from pgcontract.errors import MigrationError, UsageError
+from pgcontract.errors import MigrationError
 from pgcontract.migrations import MigrationFailed
 from pgcontract.migrations.files import Migration, load_directory
 from pgcontract.migrations.reading import read_text
@@ -65,9 +65,7 @@ def rehearse_on(
 
 def _migrations(system: System) -> tuple[Migration, ...]:
     if system.migrations is None:
-        raise UsageError(
-            "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
-        )
+        raise system.not_ours()
     return load_directory(system.migrations)
 
 

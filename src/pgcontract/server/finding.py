@@ -99,7 +99,7 @@ def _named(folder: Path, major: int | None) -> Binaries:
 
 def _of_system(major: int | None) -> Iterator[Binaries]:
     """Give the system's usable ones, likeliest first, each of the major asked for."""
-    for binaries, lacking in _look_through(_folders(SUPPORTED if major is None else (major,))):
+    for binaries, lacking in _look_through(folders(SUPPORTED if major is None else (major,))):
         if lacking:
             _LOGGER.info("Passed over, without %s: %s", ", ".join(lacking), binaries.describe())
         else:
@@ -114,7 +114,7 @@ def find_all() -> list[tuple[Binaries, tuple[str, ...]]]:
             binaries = inspect(Path(given).expanduser().absolute(), "given")
             found.append((binaries, missing_extensions(binaries)))
     found += [(binaries, missing_extensions(binaries)) for binaries in installed()]
-    return found + list(_look_through(_folders(SUPPORTED)))
+    return found + list(_look_through(folders(SUPPORTED)))
 
 
 def _look_through(folders: Iterator[Path]) -> Iterator[tuple[Binaries, tuple[str, ...]]]:
@@ -129,7 +129,7 @@ def _look_through(folders: Iterator[Path]) -> Iterator[tuple[Binaries, tuple[str
             yield binaries, missing_extensions(binaries)
 
 
-def _folders(majors: tuple[int, ...]) -> Iterator[Path]:
+def folders(majors: tuple[int, ...]) -> Iterator[Path]:
     """Give where distributions put the programs, newest major first; then what the path says, which may be any."""
     for major in sorted(majors, reverse=True):
         yield Path(f"/usr/lib/postgresql/{major}/bin")  # Debian, Ubuntu

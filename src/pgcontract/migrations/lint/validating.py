@@ -50,9 +50,7 @@ def validate(system: System) -> tuple[Finding, ...]:
     MigrationError where the folder cannot be read or is empty.
     """
     if system.migrations is None:
-        raise UsageError(
-            "One file is no folder of migrations", where=str(system.sql_file), remedy="name the folder that holds them"
-        )
+        raise system.not_ours()
     off = _off(system)
     found = [f for f in _all(system.migrations, system.validate, off) if not _switched_off(f, off)]
     return tuple(found)
