@@ -67,6 +67,15 @@ def test_flyway_orders_versions_by_their_numbers(tmp_path: Path) -> None:
     assert told(tmp_path) == ("Flyway", ["base", "c", "d", "e", "a view", "z view"])
 
 
+def test_flyways_callbacks_run_around_its_migrations(tmp_path: Path) -> None:
+    """Before and after all; those that run between them are refused, those of other commands left out."""
+    names = {"afterMigrate__grants.sql": "C", "V1__b.sql": "B", "beforeMigrate.sql": "A", "afterClean.sql": "x"}
+    assert told(folder_of(tmp_path, {**names, "before_all.sql": "x"})) == ("Flyway", ["A", "B", "C"])
+    (tmp_path / "afterEachMigrate.sql").write_text("x")
+    with pytest.raises(MigrationError, match="a time of its own"):
+        told(tmp_path)
+
+
 def test_one_version_of_flyways_is_there_once(tmp_path: Path) -> None:
     """1.0 and 1 are one version; both files are named."""
     folder_of(tmp_path, {"V1__a.sql": "", "V1.0__b.sql": ""})

@@ -125,7 +125,8 @@ def pg_dump(major: int, pg_bin: Path | None) -> str:
 
 def _dump(program: str, given: Mapping[str, Any], file: Path) -> None:
     secret = given.get("password")
-    plain = conninfo.make_conninfo(**{**given, "password": None, "options": _options(given)})
+    # what stands on a command line, everybody on the machine can read
+    plain = conninfo.make_conninfo(**{**given, "password": None, "sslpassword": None, "options": _options(given)})
     command = [
         program,
         "--schema-only",

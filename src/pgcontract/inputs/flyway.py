@@ -1,4 +1,7 @@
-"""Flyway's names: versions in the order of their numbers, the newest baseline first, what is repeatable last."""
+"""Flyway's names: versions in the order of their numbers, the newest baseline first, what is repeatable last.
+
+Files that it runs before and after all of them are callbacks; those that it runs more often than once are refused.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Final
 from pgcontract.errors import MigrationError
 
 _NAME: Final = re.compile(r"(?P<kind>[VB])(?P<version>[0-9]+(?:[._][0-9]+)*)__.*\.sql")
+_CALLBACK: Final = re.compile(r"(?P<event>(?:before|after)[A-Z][A-Za-z]*)(?:__.*)?\.sql")
 _REPEATABLE: Final = re.compile(r"R__(?P<description>.*)\.sql")
 
 
@@ -21,7 +25,7 @@ def is_flyways(folder: Path) -> bool:
 def flyway_files(folder: Path) -> list[Path]:
     """The files that Flyway would run on an empty database, in its order; it looks into folders within, too.
 
-    Raises MigrationError where two have one version.
+    Raises MigrationError where two have one version, and for a callback that runs between them.
     """
     versions: dict[tuple[str, tuple[int, ...]], Path] = {}
     repeatable = []
@@ -41,7 +45,28 @@ def flyway_files(folder: Path) -> list[Path]:
     since = max(baselines, default=())
     first = [versions["B", since]] if baselines else []
     rest = [versions[kind, version] for kind, version in sorted(versions) if kind == "V" and version > since]
-    return [*first, *rest, *(path for _, path in sorted(repeatable))]
+    before, after = _callbacks(folder)
+    return [*before, *first, *rest, *(path for _, path in sorted(repeatable)), *after]
+
+
+def _callbacks(folder: Path) -> tuple[list[Path], list[Path]]:
+    before, after = [], []
+    for path in sorted([*folder.rglob("before*.sql"), *folder.rglob("after*.sql")]):
+        match = _CALLBACK.fullmatch(path.name)
+        if match is None:
+            continue
+        if match["event"] == "beforeMigrate":
+            before.append(path)
+        elif match["event"] == "afterMigrate":
+            after.append(path)
+        elif "Migrate" in match["event"] or "Versioned" in match["event"] or "Repeatables" in match["event"]:
+            raise MigrationError(
+                "Flyway runs this file at a time of its own",
+                where=str(path),
+                seen=match["event"],
+                remedy='let Flyway apply it: apply = "flyway migrate" in system.toml',
+            )
+    return before, after
 
 
 def _version(text: str) -> tuple[int, ...]:
