@@ -182,9 +182,7 @@ def _add(digest: Any, part: bytes) -> None:
 
 def _folder_name(path: Path) -> str:
     folder = path.resolve()
-    while folder.name in {"migrations", "migration", "db", "schema", "sql"} and folder.parent != folder:
-        folder = folder.parent
-    return folder.name or path.resolve().name
+    return folder.parent.name if folder.name in {"migrations", "migration"} else folder.name
 
 
 def _one_file(path: Path) -> System:

@@ -165,7 +165,7 @@ def test_rails_keeps_a_dump(tmp_path: Path) -> None:
     folder_of(tmp_path / "shop", {"db/structure.sql": "", "db/migrate/20200101_a.rb": ""})
     for path in (tmp_path / "shop", tmp_path / "shop" / "db"):
         system = System.load(path)
-        assert (system.name, system.sql_file) == ("shop", tmp_path / "shop" / "db" / "structure.sql")
+        assert (system.name, system.sql_file) == (path.name, tmp_path / "shop" / "db" / "structure.sql")
 
 
 @pytest.mark.parametrize(
