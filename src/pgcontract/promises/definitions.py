@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from psycopg import sql
 
 from pgcontract.model import Catalog, Function, Name, Rule, Trigger
 from pgcontract.rows.statements import Statement, identifier, quote
 
+SWITCHED = "pgcontract.switched"
 CALLS = "pgcontract.calls"
 """The setting that a probe writes its calls to: a rollback takes them back."""
 SAVED_OTHERWISE = frozenset({"c", "internal"})
@@ -125,10 +127,34 @@ def create_rule(table: Name, rule: Rule) -> tuple[Statement, ...]:
     return Statement(rule.definition.rstrip().rstrip(";")), *map(Statement, altered)
 
 
-def switched(table: Name, trigger: Trigger, *, on: bool) -> Statement:
-    """Turn a trigger off, or back to the state that it has."""
-    state = _STATES.get(trigger.enabled, "ENABLE") if on else "DISABLE"
-    return Statement(f"ALTER TABLE {_text(table)} {state} TRIGGER {_quoted(trigger.name)}")
+def switched_off(triggers: Iterable[tuple[Name, str]]) -> Statement:
+    """Turn triggers off that are there, and remember how they were: a live one may not be as it was frozen."""
+    named = ", ".join(f"({quote(_text(table))}::pg_catalog.regclass, {quote(name)}::name)" for table, name in triggers)
+    body = f"""
+DECLARE
+  known record;
+  back text := '';
+BEGIN
+  FOR known IN
+    SELECT tgrelid::pg_catalog.regclass AS relation, tgname AS name, tgenabled AS state FROM pg_catalog.pg_trigger
+    WHERE (tgrelid, tgname) IN ({named}) AND tgenabled <> 'D' ORDER BY tgrelid, tgname
+  LOOP
+    back := back || pg_catalog.format(
+      'ALTER TABLE %s %s TRIGGER %I;',
+      known.relation,
+      CASE known.state WHEN 'O' THEN 'ENABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END,
+      known.name
+    );
+    EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER %I', known.relation, known.name);
+  END LOOP;
+  PERFORM pg_catalog.set_config('{SWITCHED}', back, true);
+END"""
+    return Statement(f"DO {quote(body)}")
+
+
+def switched_back() -> Statement:
+    """Turn on again what ``switched_off`` has turned off, as it was."""
+    return Statement(f"DO {quote(f'BEGIN EXECUTE pg_catalog.current_setting({quote(SWITCHED)}); END')}")
 
 
 def _text(name: Name) -> str:

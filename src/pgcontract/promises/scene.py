@@ -14,7 +14,7 @@ from random import Random
 from psycopg import sql
 
 from pgcontract.model import Catalog, Column, ForeignKey, Name, Table, Trigger
-from pgcontract.promises.definitions import switched
+from pgcontract.promises.definitions import switched_back, switched_off
 from pgcontract.rows.changes import key_of
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Unbuildable
@@ -158,8 +158,8 @@ class _Builder:
     def stage(self) -> Stage:
         catalog = self._worlds.catalog
         tables = list(dict.fromkeys([*self._more_parents(), *self._beside, self._name, self._root]))
-        off = [self._switch(n, t, on=False) for n, t in self._triggers()]
-        on = [self._switch(n, t, on=True) for n, t in self._triggers()]
+        triggers = self._triggers()
+        off, on = ([switched_off(triggers)], [switched_back()]) if triggers else ([], [])
         clock = Statement(f"SELECT pg_catalog.set_config('{CLOCK}', pg_catalog.clock_timestamp()::text, true)")
         setup = [clock, *off, *self._world.setup]
         kept: dict[Name, list[Row]] = {}
@@ -210,15 +210,11 @@ class _Builder:
         assert found is not None
         return found
 
-    def _triggers(self) -> list[tuple[Name, Trigger]]:
+    def _triggers(self) -> list[tuple[Name, str]]:
         """The triggers of all tables that get rows, but for those that are off."""
         names = dict.fromkeys([*(p.table for p in self._world.placed), *self._beside, self._name, self._root])
         found = ((n, self._worlds.catalog.table(n)) for n in names)
-        return [(n, t) for n, table in found if table for t in table.triggers if t.enabled != "DISABLED"]
-
-    @staticmethod
-    def _switch(name: Name, trigger: Trigger, *, on: bool) -> Statement:
-        return switched(name, trigger, on=on)
+        return [(n, t.name) for n, table in found if table for t in table.triggers if t.enabled != "DISABLED"]
 
     def _more_parents(self) -> Iterator[Name]:
         """The parents: of one there are some of each kind, since what is done to them hangs on how they are."""
