@@ -22,7 +22,7 @@ from pgcontract.rows.statements import Statement, Value, identifier, paste, quot
 from pgcontract.rows.worlds import Worlds
 
 COPY = "pgcontract frozen"
-"""What the frozen definition is called while it is compared."""
+"""The schema in which the frozen definition is made to be compared: under its own name, which its body may use."""
 UNSEEN = frozenset({"c", "internal"})
 TRIGGERS = frozenset({"trigger", "event_trigger"})
 _KINDS = {"FUNCTION": "f", "PROCEDURE": "p", "AGGREGATE": "a", "WINDOW": "w"}
@@ -31,8 +31,7 @@ _LANGUAGE = "SELECT l.lanname FROM pg_catalog.pg_language AS l WHERE l.oid = p.p
 _VOLATILITY = "CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END"
 _PARALLEL = "CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END"
 _THIS = "n.nspname = $1 AND p.proname = $2 AND pg_catalog.pg_get_function_identity_arguments(p.oid) = $3"
-# unqualified names in a body mean what they mean to the schema's users
-_PATH = Statement("SELECT pg_catalog.set_config('search_path', 'public', true)")
+_SCHEMA = Statement(f"CREATE SCHEMA {sql.Identifier(COPY).as_string()}")
 # the copy is compared, not judged: whether a body can be run, its call shows
 _UNCHECKED = Statement("SELECT pg_catalog.set_config('check_function_bodies', 'off', true)")
 
@@ -109,9 +108,8 @@ class Routine:
         for values in (found.always if found is not None else ())[:20]:
             text = f"SELECT count(r::text)::text FROM {self._called(self.function.name, given, values)} AS r"
             called = paste(Statement(text, values))
-            path = "pg_catalog.set_config('search_path', 'public', true)"
             # a count is never NULL: that would be an error
-            (evaluated,) = worlds.oracle.evaluate([(f"SELECT ({called}) FROM {path}", "text")])
+            (evaluated,) = worlds.oracle.evaluate([(f"SELECT ({called})", "text")])
             if evaluated.value is not None:
                 return True
         return False
@@ -126,7 +124,7 @@ class Routine:
 
     @property
     def _copy(self) -> Name:
-        return Name(self.function.name.namespace, COPY)
+        return Name(COPY, self.function.name.name)
 
     def _call(self, given: tuple[Argument, ...], values: tuple[Value, ...]) -> Change:
         def call(name: Name) -> Statement:
@@ -138,11 +136,10 @@ class Routine:
             created = Statement(text)
         return Change(
             (call(self.function.name),),
-            (_PATH,),
             wanted="what the frozen definition gives",
             shows=lambda _: True,
             reference=(call(self._copy),),
-            instead=(_UNCHECKED, created),
+            instead=(_UNCHECKED, _SCHEMA, created),
         )
 
     def _null_out(self, given: tuple[Argument, ...], found: Calls) -> Iterator[Change]:
@@ -153,7 +150,7 @@ class Routine:
             values = (*simplest[:number], None, *simplest[number + 1 :])
             called = self._called(self.function.name, given, values)
             shown = f"count(*) = 0 AS nothing_out FROM {called}" if several else f"{called} IS NULL AS null_out"
-            yield Change((Statement(f"SELECT {shown}", values),), (_PATH,))
+            yield Change((Statement(f"SELECT {shown}", values),))
 
     @property
     def _standard(self) -> bool:
@@ -197,14 +194,14 @@ class Routine:
         else:
             source = "CASE WHEN p.probin IS NULL THEN p.prosrc ELSE p.probin || ', ' || p.prosrc END"
             return asked(_PROC, _THIS, self._key(), {"source": (source, one.body)})
-        namespace, _, identity = self._key()
+        _, name_, identity = self._key()
         return Change(
             (Statement(text, self._key()),),
             (QUALIFIED,),
             wanted="what the frozen definition gives",
             shows=lambda rows: len(rows) == 1,
-            reference=(Statement(text, (namespace, COPY, identity)),),
-            instead=(_UNCHECKED, Statement(created)),
+            reference=(Statement(text, (COPY, name_, identity)),),
+            instead=(_UNCHECKED, _SCHEMA, Statement(created)),
         )
 
     def rejects(self, worlds: Worlds) -> Cases:
