@@ -76,14 +76,24 @@ CREATE TABLE things (
   id INTEGER PRIMARY KEY,
   name CITEXT UNIQUE,
   big BIGINT,
+  word VARCHAR(20),
   plain CITEXT GENERATED ALWAYS AS (folded(name)::CITEXT) STORED,
   minutes INTEGER,
   hours NUMERIC(4, 2) GENERATED ALWAYS AS (minutes / 60.0) STORED
 );
+CREATE INDEX idx_things_digest ON things (sha256(lower(word)::BYTEA));
 CREATE INDEX idx_things_hash ON things USING hash (big) WHERE name IS NULL AND minutes > 5;
 CREATE TRIGGER note BEFORE INSERT OR UPDATE ON things FOR EACH ROW EXECUTE FUNCTION note();
 CREATE VIEW names AS SELECT name FROM things;
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, app', current_database()); END $$;
+"""
+TENANTS = """
+CREATE TABLE notes (
+  id INTEGER PRIMARY KEY,
+  tenant_id INTEGER NOT NULL DEFAULT current_setting('app.tenant')::INTEGER,
+  owner UUID NOT NULL DEFAULT (current_setting('app.owner'))::UUID,
+  CONSTRAINT uq UNIQUE (tenant_id, owner)
+);
 """
 NASTY_NAMES = """
 CREATE SCHEMA "we.ird";
@@ -234,24 +244,12 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
 @pytest.mark.parametrize(
     "schema",
     [
-        *(
-            SELF_REFERENCE,
-            IMPLIED_KEY,
-            SEEDED,
-            CROWDED,
-            UNQUALIFIED,
-            NASTY_NAMES,
-            COUPLED,
-            DEFERRED_KEY,
-            GENERATED_KEY,
-            OVERFLOW,
-        ),
-        *(COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
+        *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
+        *(GENERATED_KEY, OVERFLOW, TENANTS, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("generated", "overflow"),
-        *("counted", "back", "not_empty", "kept"),
+        *("generated", "overflow", "tenants", "counted", "back", "not_empty", "kept"),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,14 @@ def prepare(dsn: str, system: System, *, roles: Mapping[str, str] | None = None,
     and as ``Runner.up`` does.
     """
     settings = role_settings(system, roles)
+    _make(dsn, system, settings, own=own)
+    from pgcontract.inputs.settings import give  # noqa: PLC0415 - `migrate` does without
+
+    with closing(connect(dsn, settings)) as connection:
+        give(connection)
+
+
+def _make(dsn: str, system: System, settings: Mapping[str, str], *, own: bool) -> None:
     if system.migrations is not None and system.folder is None:
         runner_of(dsn, system, settings=settings).up()
         return

@@ -161,14 +161,15 @@ class ColumnType:
         return self._evaluated(world, row, self._generated(world))
 
     def _guard(self, world: World, row: dict[str, Value]) -> Statement:
-        """True where CHECKs and generated columns can be evaluated: their own arithmetic may leave a type's range."""
+        """True where CHECKs, generated columns and indexes can be evaluated: they may not read all values."""
         tests = [f"({c.expression}) IS NOT FALSE" for c in world.shape.clauses.values()]
         return self._evaluated(world, row, [*tests, *self._generated(world)])
 
     def _generated(self, world: World) -> list[str]:
         types = {c.name: c.type for c in world.table.columns} | {self.column.name: self.column.type}
-        made = {c.name: c.generated for c in world.table.columns if c.generated}
-        return [f"(({expression})::{types[name]} IS NULL) IS NOT NULL" for name, expression in made.items()]
+        made = [f"({c.generated})::{types[c.name]}" for c in world.table.columns if c.generated]
+        keys = [f"({k.expression})" for index in world.table.indexes for k in index.keys if k.column is None]
+        return [f"({expression} IS NULL) IS NOT NULL" for expression in (*made, *keys)]
 
     def _evaluated(self, world: World, row: dict[str, Value], tests: list[str]) -> Statement:
         types = {**world.shape.types, self.column.name: self.column.type}
