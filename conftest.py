@@ -12,6 +12,7 @@ pytest_plugins = [
     "pytester",
     # first: the others use it
     "tests.integration.fix_server",
+    "tests.integration.fix_database",
     "tests.contract.fix_systems",
     "tests.contract.fix_messenger",
     "tests.contract.fix_optimizer",

@@ -45,3 +45,56 @@ class ContractError(PgContractError):
 
 class CatalogError(PgContractError):
     """A catalog cannot be read, or holds something that cannot be frozen."""
+
+
+class PoolExhausted(ServerError):
+    """Every connection of the pool was taken, and none came back in time."""
+
+
+class QueryError(PgContractError):
+    """A query failed. Its own fields say how; the server's words are left out, since they repeat values.
+
+    ``query`` is the name that the caller gave it; ``sqlstate`` is None where the server has not said anything.
+    ``table``, ``column``, ``constraint`` and ``datatype`` are the server's names of what was violated.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the server tells of a failure
+        self,
+        what: str,
+        *,
+        query: str,
+        sqlstate: str | None = None,
+        table: str | None = None,
+        column: str | None = None,
+        constraint: str | None = None,
+        datatype: str | None = None,
+        seen: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        named = {"constraint": constraint, "table": table, "column": column, "type": datatype}
+        places = [f"query {query}", *(f"{word} {name}" for word, name in named.items() if name)]
+        super().__init__(what, where=", ".join(places), seen=seen, remedy=remedy)
+        self.query = query
+        self.sqlstate = sqlstate
+        self.table = table
+        self.column = column
+        self.constraint = constraint
+        self.datatype = datatype
+
+
+class WrongRowCount(QueryError):
+    """A query gave more or fewer rows than its caller takes. ``found`` says how many."""
+
+    def __init__(self, query: str, *, expected: str, found: int, remedy: str | None = None) -> None:
+        rows = "row" if found == 1 else "rows"
+        super().__init__(f"Expected {expected}, got {found} {rows}", query=query, remedy=remedy)
+        self.expected = expected
+        self.found = found
+
+
+class ConnectionLost(QueryError, ServerError):
+    """The connection died under a query. What it had not committed is gone."""
+
+
+class OutcomeUnknown(ConnectionLost):
+    """The connection died at COMMIT: nobody can tell from here whether the transaction was committed."""
