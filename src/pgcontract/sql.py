@@ -40,6 +40,10 @@ class SqlError(PgContractError):
         self.statement = statement
 
 
+# libpg_query's kinds of keywords: 0 for none, then unreserved, names of columns, of types and functions, reserved
+UNRESERVED = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token: ``kind`` is libpg_query's name (``IDENT``, ``SCONST``, ``SQL_COMMENT``, ``ASCII_59`` …).
@@ -52,6 +56,8 @@ class Token:
     start: int
     end: int
     keyword: bool = False
+    reserved: bool = False
+    """Whether it is a keyword that is not everywhere taken for a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,10 @@ def scan(sql: str) -> tuple[Token, ...]:
     tokens = []
     for token in result.tokens:
         start, end = at(token.start), at(token.end)
-        tokens.append(Token(kind_name(token.token), sql[start:end], start, end, keyword=token.keyword_kind > 0))
+        kind = token.keyword_kind
+        tokens.append(
+            Token(kind_name(token.token), sql[start:end], start, end, keyword=kind > 0, reserved=kind > UNRESERVED)
+        )
     return tuple(tokens)
 
 

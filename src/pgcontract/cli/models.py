@@ -1,0 +1,91 @@
+"""``pgcontract models``: typed row classes for a schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgcontract.cli import options
+from pgcontract.errors import UsageError
+
+if TYPE_CHECKING:
+    from pgcontract.ephemeral import ServerChoice
+    from pgcontract.system import System
+
+EXIT_OUT_OF_DATE = 1
+FILE = "rows.py"
+
+
+def models(  # noqa: PLR0917 - a command's options
+    path: options.SystemPath = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help=r"Write there, not to PATH/rows.py; - for here.", show_default=False
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if the file is out of date.")] = False,
+    pg: options.Major = None,
+    dsn: options.Dsn = None,
+    pg_bin: options.PgBin = None,
+    no_install: options.NoInstall = False,
+) -> None:
+    """Write typed classes for the rows of every table and view, from the contract: dataclasses and enums for psycopg.
+
+    Example: pgcontract models schema/optimizer
+    """
+    from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.system import System  # noqa: PLC0415
+
+    paths = options.chosen(path)
+    if out is not None and len(paths) > 1:
+        raise UsageError("--out takes one system's classes.", seen=str(len(paths)), remedy="Give a PATH.")
+    choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
+    current = True
+    for one in paths:
+        system = System.load(one)
+        text = _source(system, choice)
+        if out == Path("-"):
+            typer.echo(text, nl=False)
+            continue
+        current = _written(out or _beside(system), text, check=check) and current
+    raise typer.Exit(0 if current else EXIT_OUT_OF_DATE)
+
+
+def _beside(system: System) -> Path:
+    """Where a system's classes stand: beside its contract."""
+    return system.contract.with_name(FILE if system.sql_file is None else f"{system.sql_file.stem}_{FILE}")
+
+
+def _source(system: System, choice: ServerChoice) -> str:
+    from pgcontract.contract import read  # noqa: PLC0415 - as above
+    from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
+    from pgcontract.models import source  # noqa: PLC0415
+
+    if system.contract.exists():
+        contract = read(system.contract)
+        return source(contract.system, contract.catalog)
+    options.console(error=True).print(
+        f"{system.root} has no contract.toml: its migrations are run on a server of its own.", markup=False
+    )
+    with ephemeral(system, choice) as stage:
+        return source(system.name, stage.read_catalog())
+
+
+def _written(file: Path, text: str, *, check: bool) -> bool:
+    """Write the file, or only look; whether it is current."""
+    try:
+        before = file.read_text(encoding="utf-8") if file.exists() else None
+        if before == text:
+            typer.echo(f"{file}: as before")
+            return True
+        if check:
+            typer.echo(f"{file}: {'out of date' if before is not None else 'not there'}; run pgcontract models")
+            return False
+        file.write_text(text, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("The file cannot be written", where=str(file), seen=str(error), remedy="give --out") from error
+    typer.echo(f"{file}: written")
+    return True
