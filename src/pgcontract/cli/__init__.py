@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "models": ("pgcontract.cli.models", "models", None),
     "migrate": ("pgcontract.cli.migrate", "app", "Apply, undo and show migrations."),
     "doctor": ("pgcontract.cli.doctor", "doctor", None),
+    "health": ("pgcontract.cli.health", "app", "Answer over HTTP whether the database is there."),
     "server": ("pgcontract.cli.server", "app", "Find, install and run PostgreSQL servers."),
 }
 
