@@ -261,6 +261,13 @@ def test_a_dsn_is_never_shown_with_its_password() -> None:
     assert "horse" not in "".join(traceback.format_exception(unreadable.value))
 
 
+def test_a_network_that_swallows_everything_is_given_up(people_dsn: str) -> None:
+    """After half a minute, or as the DSN says."""
+    for dsn, expected in ((people_dsn, "30000"), (f"{people_dsn}&tcp_user_timeout=5", "5")):
+        with Database(dsn) as database, database.tx() as tx:
+            assert tx._held.info.get_parameters()["tcp_user_timeout"] == expected
+
+
 def test_a_database_that_is_not_open_says_so(people_dsn: str) -> None:
     """Before and after."""
     database = Database(people_dsn)

@@ -30,6 +30,7 @@ logger = logging.getLogger("pgcontract.database")
 DEFAULT_RETRIES: Final = 5
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.5
+_UNANSWERED_MILLISECONDS: Final = 30_000
 _chance = random.SystemRandom()
 
 
@@ -50,7 +51,8 @@ class Database(Queries):
         """Raises UsageError for a DSN that cannot be read."""
         self.settings = settings or Settings()
         self.log_queries = self.settings.log_queries
-        self._where = _place(dsn)
+        given = _parameters(dsn)
+        self._where = _place(given)
         self._configure = configure
         self._lent = 0
         self._count = threading.Lock()
@@ -60,6 +62,8 @@ class Database(Queries):
                 "autocommit": True,
                 "connect_timeout": math.ceil(self.settings.connect_seconds),
                 "fallback_application_name": "pgcontract",
+                # a network that swallows everything would hold a query for a quarter of an hour
+                **({} if "tcp_user_timeout" in given else {"tcp_user_timeout": _UNANSWERED_MILLISECONDS}),
             },
             min_size=self.settings.min_size,
             max_size=self.settings.max_size,
@@ -240,15 +244,15 @@ def _alive(connection: Connection) -> bool:
     return not connection.closed
 
 
-def _place(dsn: str) -> str:
+def _parameters(dsn: str) -> Mapping[str, Any]:
     try:
-        given = conninfo.conninfo_to_dict(dsn)
+        return conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
-        given = None
-    if given is None:
-        # outside of the handler: the driver's error repeats the DSN, and a password with it
-        raise UsageError(
-            "The DSN cannot be read", remedy="write postgresql://user@host:port/database or key=value pairs"
-        )
+        pass
+    # outside of the handler: the driver's error repeats the DSN, and a password with it
+    raise UsageError("The DSN cannot be read", remedy="write postgresql://user@host:port/database or key=value pairs")
+
+
+def _place(given: Mapping[str, Any]) -> str:
     shown = [f"{key}={given[key]}" for key in ("host", "port", "dbname", "user") if given.get(key)]
     return " ".join(shown) or "the default database"
