@@ -78,6 +78,10 @@ class Queries(ABC):
     def _failed(self, error: QueryError) -> None:
         """Take note of a failure."""
 
+    @abstractmethod
+    def tx(self) -> AbstractContextManager[Queries]:
+        """What belongs together: a transaction, or a savepoint within one."""
+
     @overload
     def query(self, text: Statement, parameters: Parameters = ..., *, name: str = ...) -> list[tuple[Any, ...]]: ...
     @overload
