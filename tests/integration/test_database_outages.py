@@ -83,7 +83,7 @@ def test_nobody_claims_to_know_whether_a_lost_commit_was_done(people_pool: Datab
 
 def test_connections_that_died_while_idle_are_never_lent(people_pool: Database) -> None:
     """All of them, and no query notices: none costs a round trip for that."""
-    for _ in range(5):
+    for _ in range(2):
         with ThreadPoolExecutor(8) as tasks:
             list(tasks.map(lambda _: people_pool.query("SELECT pg_sleep(0.02)"), range(16)))
         with people_pool.tx() as tx:
@@ -108,6 +108,7 @@ def test_a_restarted_server_is_met_without_an_error(stoppable: Stoppable, stoppa
         assert stoppable_pool.is_healthy()
 
 
+@pytest.mark.thorough
 def test_an_outage_is_told_in_time_and_ends_by_itself(stoppable: Stoppable, stoppable_pool: Database) -> None:
     """While the server is away every query fails within its patience; soon after it is back, all succeed."""
     assert stoppable_pool.is_healthy()

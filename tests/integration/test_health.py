@@ -94,6 +94,7 @@ def serve() -> Iterator[Serve]:
         process.communicate()
 
 
+@pytest.mark.thorough
 def test_it_follows_a_database_through_an_outage_and_back(stoppable: Stoppable, serve: Serve) -> None:
     """200, then 503 while nobody answers, then 200 again; all of it without being started anew."""
     service = serve(stoppable.dsn, "--app-version", "1.2.3")
@@ -129,6 +130,7 @@ def test_it_can_be_started_before_its_database(stoppable: Stoppable, serve: Serv
     assert service.turns(200)
 
 
+@pytest.mark.thorough
 def test_a_database_that_hangs_is_down_and_is_met_again(stoppable: Stoppable, serve: Serve) -> None:
     """Nobody waits for it without end, however many ask; it answers again as soon as it goes on."""
     service = serve(stoppable.dsn)
