@@ -95,6 +95,15 @@ CREATE TABLE notes (
   CONSTRAINT uq UNIQUE (tenant_id, owner)
 );
 """
+PARTED = """
+CREATE TABLE customers (id INTEGER PRIMARY KEY);
+CREATE TABLE payments (id INTEGER, customer_id INTEGER NOT NULL, paid_at DATE NOT NULL, PRIMARY KEY (id, paid_at))
+  PARTITION BY RANGE (paid_at);
+CREATE TABLE payments_2024 PARTITION OF payments FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE payments_2025 PARTITION OF payments FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+ALTER TABLE payments_2024 ADD CONSTRAINT fk_2024 FOREIGN KEY (customer_id) REFERENCES customers (id);
+ALTER TABLE payments_2025 ADD CONSTRAINT fk_2025 FOREIGN KEY (customer_id) REFERENCES customers (id);
+"""
 NASTY_NAMES = """
 CREATE SCHEMA "we.ird";
 CREATE TYPE "Mood""; DROP TABLE x; --" AS ENUM ('a', 'b''c', '😀');
@@ -245,11 +254,11 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     "schema",
     [
         *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
-        *(GENERATED_KEY, OVERFLOW, TENANTS, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
+        *(GENERATED_KEY, OVERFLOW, TENANTS, PARTED, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("generated", "overflow", "tenants", "counted", "back", "not_empty", "kept"),
+        *("generated", "overflow", "tenants", "parted", "counted", "back", "not_empty", "kept"),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from pgcontract.model import Catalog, Name, Table
+from pgcontract.model import Catalog, ForeignKey, Name, Table
 from pgcontract.rows.generated import named
 from pgcontract.rows.statements import Statement, identifier, quote
 from pgcontract.sql import scan
@@ -38,13 +38,33 @@ def room(table: Table, catalog: Catalog) -> str | None:
 
 
 def with_inherited_keys(table: Table, catalog: Catalog) -> Table:
-    """A partition with the foreign keys of the tables above it, which hold for its rows and are promised of those."""
-    above = catalog.table(table.partition_of) if table.partition_of is not None else None
-    if above is None:
-        return table
-    inherited = with_inherited_keys(above, catalog).foreign_keys
+    """A table with the foreign keys that hold for its rows, though others promise them.
+
+    Those of the tables of which it is a partition; and of its own partitions, one of which its rows are in.
+    """
     own = {fk.name for fk in table.foreign_keys}
-    return replace(table, foreign_keys=(*table.foreign_keys, *(fk for fk in inherited if fk.name not in own)))
+    found = (*table.foreign_keys, *(fk for fk in _inherited(table, catalog) if fk.name not in own))
+    known = {_what(fk) for fk in found}
+    below = {_what(fk): fk for fk in reversed(list(_of_partitions(table, catalog))) if _what(fk) not in known}
+    return replace(table, foreign_keys=(*found, *below.values()))
+
+
+def _inherited(table: Table, catalog: Catalog) -> Iterator[ForeignKey]:
+    above = catalog.table(table.partition_of) if table.partition_of is not None else None
+    if above is not None:
+        yield from above.foreign_keys
+        yield from _inherited(above, catalog)
+
+
+def _of_partitions(table: Table, catalog: Catalog) -> Iterator[ForeignKey]:
+    if table.partition_key is not None:
+        for part in (t for t in catalog.tables if t.partition_of == table.name):
+            yield from part.foreign_keys
+            yield from _of_partitions(part, catalog)
+
+
+def _what(fk: ForeignKey) -> tuple[object, ...]:
+    return fk.columns, fk.references, fk.keys
 
 
 def key_of_partitions(table: Table) -> frozenset[str]:
