@@ -104,6 +104,17 @@ CREATE TABLE payments_2025 PARTITION OF payments FOR VALUES FROM ('2025-01-01') 
 ALTER TABLE payments_2024 ADD CONSTRAINT fk_2024 FOREIGN KEY (customer_id) REFERENCES customers (id);
 ALTER TABLE payments_2025 ADD CONSTRAINT fk_2025 FOREIGN KEY (customer_id) REFERENCES customers (id);
 """
+MADE_BY_PARENT = """
+CREATE TABLE repos (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE clones (
+  repo_id INTEGER PRIMARY KEY REFERENCES repos (id) ON DELETE CASCADE,
+  status TEXT NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'done'))
+);
+CREATE TABLE sizes (repo_id INTEGER PRIMARY KEY REFERENCES clones (repo_id) ON DELETE CASCADE, bytes BIGINT NOT NULL);
+CREATE FUNCTION make_clone() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO clones (repo_id) VALUES (NEW.id); RETURN NULL; END';
+CREATE TRIGGER make AFTER INSERT ON repos FOR EACH ROW EXECUTE FUNCTION make_clone();
+"""
 NASTY_NAMES = """
 CREATE SCHEMA "we.ird";
 CREATE TYPE "Mood""; DROP TABLE x; --" AS ENUM ('a', 'b''c', '😀');
@@ -254,11 +265,11 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     "schema",
     [
         *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
-        *(GENERATED_KEY, OVERFLOW, TENANTS, PARTED, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
+        *(GENERATED_KEY, OVERFLOW, TENANTS, PARTED, MADE_BY_PARENT, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("generated", "overflow", "tenants", "parted", "counted", "back", "not_empty", "kept"),
+        *("generated", "overflow", "tenants", "parted", "made", "counted", "back", "not_empty", "kept"),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:

@@ -6,7 +6,7 @@ which asks for another variation where keys are in the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -29,6 +29,7 @@ At = tuple[Name, int]
 class Variation:
     """``offset`` moves all key values. Rows of ``emptied`` tables are taken away first: their keys are all in use.
 
+    Those of ``cleared`` ones are taken away when their parents are there, whose triggers have made them already.
     In a cycle of tables that does not hold the row under test, this one's parents are second rows that the cycle does
     not need; with ``second``, in one that does, and not in others. ``loose``: it refers to nobody yet, which a deferred
     foreign key allows until the end. ``quiet``: triggers that people made are off.
@@ -41,6 +42,7 @@ class Variation:
     loose: bool = False
     quiet: bool = False
     tied: frozenset[tuple[Name, str]] = frozenset()
+    cleared: frozenset[Name] = frozenset()
 
 
 class Draft:
@@ -233,9 +235,16 @@ class Draft:
         if self._variation.quiet:
             setup += [_silenced(name) for name in sorted(tables) if self._fires(name)]
         for block in self._blocks:
-            setup += self._inserts([self._placed(at) for at in block])
+            rows = [self._placed(at) for at in block]
+            setup += self._cleared(row.table for row in rows)
+            setup += self._inserts(rows)
+        setup += self._cleared([self._name])
         modes = [constraint_mode(self._name, fk.name, "DEFERRED") for fk in self._loose() if not fk.deferred]
         return tuple(placed), [*setup, *modes]
+
+    def _cleared(self, names: Iterable[Name]) -> list[Statement]:
+        found = [name for name in dict.fromkeys(names) if name in self._variation.cleared]
+        return [Statement(f"DELETE FROM {identifier(name).as_string()}") for name in found]
 
     def _fires(self, name: Name) -> bool:
         return any(trigger.enabled != "DISABLED" for trigger in self._shape(name).table.triggers)

@@ -39,6 +39,7 @@ class Worlds:
     roles: Mapping[str, str] = field(default_factory=dict)
     offset: int = 0
     _emptied: set[Name] = field(default_factory=set)
+    _cleared: set[Name] = field(default_factory=set)
     _tied: set[tuple[Name, str]] = field(default_factory=set)
     _shapes: dict[Name, Shape] = field(default_factory=dict)
     _worlds: dict[tuple[Name, frozenset[ForeignKey], bool], World | Unbuildable] = field(default_factory=dict)
@@ -80,7 +81,8 @@ class Worlds:
         offsets = 0
         refusal: Refusal | None = None
         for _ in range(ATTEMPTS):
-            variation = replace(shift, offset=self.offset, emptied=frozenset(self._emptied), tied=frozenset(self._tied))
+            emptied, cleared, tied = frozenset(self._emptied), frozenset(self._cleared), frozenset(self._tied)
+            variation = replace(shift, offset=self.offset, emptied=emptied, cleared=cleared, tied=tied)
             draft = Draft(self.shape, name, sorted(foreign_keys, key=lambda fk: fk.name), variation)
             world = draft.world()
             refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
@@ -92,7 +94,7 @@ class Worlds:
                 continue
             if refusal.sqlstate != UNIQUE_VIOLATION:
                 raise _unbuildable(world, refusal)
-            bound, crowded = self._met(world, refusal)
+            met, bound, crowded = self._met(world, refusal)
             if bound and draft.cyclic and not shift.loose:
                 # those whom the row would refer to are referred to already, and may be once only
                 shift = replace(shift, second=not shift.second, loose=shift.second)
@@ -102,6 +104,9 @@ class Worlds:
                 # rows that migrations seeded are in the way: other keys, further off each time
                 offsets += 1
                 self.offset = (self.offset + len(TWINS)) * STRIDE
+            elif bound and met is not None and met not in self._cleared:
+                # a parent's trigger has made the row that would be made here
+                self._cleared.add(met)
             else:
                 raise _unbuildable(world, refusal)
         raise _unbuildable(world, refusal)
@@ -114,8 +119,8 @@ class Worlds:
         found = ((n, fk) for n in names if n.name == refusal.table for fk in self.shape(n).table.foreign_keys)
         return next(((name, fk.name) for name, fk in found if fk.name == refusal.constraint), None)
 
-    def _met(self, world: World, refusal: Refusal) -> tuple[bool, Name | None]:
-        """Whether the violated key is made of foreign keys; and its table, where seeded rows use up its values."""
+    def _met(self, world: World, refusal: Refusal) -> tuple[Name | None, bool, Name | None]:
+        """The table of the violated key; whether it is made of foreign keys; and it, where seeded rows use it up."""
         for name in {world.table.name, *(p.table for p in world.placed)}:
             shape = self.shape(name)
             keys = {k.name: k.columns for k in shape.table.keys}
@@ -125,8 +130,8 @@ class Worlds:
             free = [c for c in columns if c in shape.names and c not in bound]
             if columns:
                 few = bool(free) and all(shape.domain(c, shape.sure).fresh(FAR) is None for c in free)
-                return not free, name if few else None
-        return False, None
+                return name, not free, name if few else None
+        return None, False, None
 
 
 def _unbuildable(world: World, refusal: Refusal | None) -> Unbuildable:
