@@ -32,8 +32,8 @@ bench_of = fix_defects.bench_of
 
 SEEDS = 20
 FOUND = 19
-FEWER = 12
-SOME = 2
+FEWER = 20
+SOME = 4
 ALL = bool(os.environ.get("PGCONTRACT_TEST_ALL"))
 """Every defect of every function takes an hour: it is for when a trigger, or its proof, changes."""
 SAMPLED_FUNCTIONS = ("keep_unread",)
