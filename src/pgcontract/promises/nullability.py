@@ -82,7 +82,8 @@ class NotNull:
         statement = world.insert({**row, self.column: None}, show=[self.column])
         if domain is not None:
             return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), datatype=domain)
-        table = None if self.partitioned else self.table.name
+        anywhere = self.partitioned or world.table.partition_key is not None
+        table = None if anywhere else self.table.name
         return Violation((statement,), sqlstates=frozenset([NOT_NULL_VIOLATION]), column=self.column, table=table)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:

@@ -277,7 +277,7 @@ class Shown:
         found = worlds.oracle.tried(made.before, [(row, shown) for row in made.rows])
         hidden = [row for row, seen in zip(made.rows, found, strict=True) if not isinstance(seen, Refusal) and not seen]
         schema = sql.Identifier(fresh_name("workshop")).as_string()
-        body = "BEGIN RAISE EXCEPTION 'a hidden row is seen' USING ERRCODE = 'insufficient_privilege'; END"
+        body = "BEGIN RAISE EXCEPTION 'a hidden row is seen' USING ERRCODE = 'data_exception'; END"
         words = f"RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS {quote(body)}"
         looks = (
             Statement(f"CREATE SCHEMA {schema}"),
