@@ -13,6 +13,8 @@ from pgcontract.errors import ConnectionLost, OutcomeUnknown, PgContractError, Q
 from tests.integration.fix_database import Stoppable
 from tests.integration.fix_server import eventually
 
+pytestmark = pytest.mark.thorough
+
 ADD = "INSERT INTO people (id, name) VALUES (%s, 'Ada')"
 END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s"
 

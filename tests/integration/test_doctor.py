@@ -29,6 +29,8 @@ from pgcontract.system import System
 from tests.contract.fix_systems import PATHS, census, content
 from tests.integration.fix_migrations import SOCIAL_SELLING, Write
 
+pytestmark = pytest.mark.thorough
+
 SECRET = "hunter2-is-secret"
 MIGRATION = "CREATE TABLE public.people (id BIGINT PRIMARY KEY);\n-- ROLLBACK\nDROP TABLE public.people;\n"
 

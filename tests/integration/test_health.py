@@ -29,6 +29,8 @@ pytest.importorskip("uvicorn")
 from pgcontract.cli import health as command
 from pgcontract.health import Monitor
 
+pytestmark = pytest.mark.thorough
+
 OPTIMIZER = Path(__file__).parents[2] / "schema" / "optimizer"
 PATIENCE = 30.0
 UP = {"status": "up"}

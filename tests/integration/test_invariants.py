@@ -23,6 +23,8 @@ from pgcontract.system import System
 from pgcontract.verify import Plan, Result, verify
 from tests.integration.test_command_verify import pgcontract, refused
 
+pytestmark = pytest.mark.thorough
+
 BANK = """
 CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance BIGINT NOT NULL DEFAULT 0);
 CREATE TABLE entries (

@@ -19,6 +19,8 @@ from pgcontract.rows.worlds import Worlds
 from pgcontract.server import Server
 from pgcontract.session import Session
 
+pytestmark = pytest.mark.thorough
+
 KINDS = ("privilege", "default privilege", "view", "materialised view", "row policy", "unique index")
 
 Judge = Callable[..., dict[str, Verdict]]

@@ -13,6 +13,8 @@ import pytest
 from pgcontract.migrations import Event, MigrationFailed, Runner
 from tests.integration.fix_migrations import Write
 
+pytestmark = pytest.mark.thorough
+
 ONE = {"001-m1.sql": "CREATE TABLE t1 (v TEXT);\n-- ROLLBACK\nDROP TABLE t1;\n"}
 THREE = {f"{n:03}-m{n}.sql": f"CREATE TABLE t{n} (v TEXT);\n-- ROLLBACK\nDROP TABLE t{n};\n" for n in range(1, 4)}
 

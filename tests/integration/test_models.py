@@ -36,6 +36,8 @@ from tests.contract.fix_systems import PATHS
 from tests.integration.fix_models import executed, hints_of, module_of, register, rows_of, strays, takes_none
 from tests.integration.fix_server import TEST_MAJOR
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 # what psycopg gives for each column of each relation: asked of the catalog in other words than `read_catalog` asks
 COLUMNS = """
@@ -298,7 +300,6 @@ def test_the_module_is_the_same_each_time(tmp_path: Path, zoo: psycopg.Connectio
 @pytest.mark.parametrize("length", [79, 88, 100, 120, 200])
 def test_a_formatter_leaves_it_alone(tmp_path: Path, zoo: psycopg.Connection, length: int) -> None:
     """Whatever line length it is told, and with names as long as PostgreSQL lets them be."""
-    pytest.importorskip("ruff")
     long = "x" * 62
     tables = [Table(Name("public", long), tuple(Column(f"{long}{n}", t) for n, t in enumerate(("text[]", "inet"))))]
     catalog = read_catalog(zoo)
@@ -331,7 +332,6 @@ def first(connection: psycopg.Connection) -> Everything | None:
 @pytest.mark.thorough
 def test_a_type_checker_takes_it(tmp_path: Path, zoo: psycopg.Connection, awkward: psycopg.Connection) -> None:
     """mypy, strict; and the type of a field is known where it is used."""
-    pytest.importorskip("mypy")
     (tmp_path / "rows.py").write_text(source("zoo", read_catalog(zoo)), encoding="utf-8")
     (tmp_path / "awkward_rows.py").write_text(source("awkward", read_catalog(awkward)), encoding="utf-8")
     (tmp_path / "use.py").write_text(USE, encoding="utf-8")

@@ -16,6 +16,8 @@ from pgcontract.system import System
 from pgcontract.verify import Plan, verify
 from tests.integration.fix_server import TEST_MAJOR
 
+pytestmark = pytest.mark.thorough
+
 FILES = sorted((Path(__file__).parent / "names").glob("*.sql"))
 
 

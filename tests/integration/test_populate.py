@@ -30,6 +30,8 @@ from tests.contract.fix_systems import ROOT, broken_invariants
 from tests.integration.fix_server import eventually
 from tests.integration.judging import template
 
+pytestmark = pytest.mark.thorough
+
 WHOLE: Mapping[str, Mapping[str, int]] = {
     "social_selling": {"messages": 1000, "message_products": 300, "product_links": 100, "analytics_events": 300},
     "messenger": {

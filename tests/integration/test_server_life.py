@@ -18,6 +18,8 @@ from pgcontract.server import Binaries, Server, Template, attach, frozen, places
 from pgcontract.server.settings import configuration
 from tests.integration.fix_server import PEOPLE, SAY_AND_WAIT, START, Hold, eventually, people
 
+pytestmark = pytest.mark.thorough
+
 ROOT = os.geteuid() == 0
 
 

@@ -15,6 +15,8 @@ from pgcontract.values.domains import Domain, domain
 from pgcontract.values.expressions import Atom, Literal, atoms, branches, parse_check
 from tests.integration.fix_values import CATALOG, Judge
 
+pytestmark = pytest.mark.thorough
+
 CHECKS: Final[dict[str, tuple[str, ...]]] = {
     "text": (
         "((x)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))",

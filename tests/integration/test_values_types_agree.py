@@ -11,6 +11,8 @@ from hypothesis.strategies import SearchStrategy
 from pgcontract.values.types import Refused, space
 from tests.integration.fix_values import CATALOG, Judge
 
+pytestmark = pytest.mark.thorough
+
 TYPES: Final = (
     *("smallint", "integer", "bigint", "oid", "xid", "real", "double precision", "money", "boolean"),
     *("numeric", "numeric(10,2)", "numeric(5,0)", "numeric(3,5)", "numeric(3,-2)", "numeric(1,0)", "numeric(1,1)"),

@@ -13,6 +13,8 @@ from pgcontract.system import System
 from pgcontract.verify import Plan, Result, verify
 from tests.integration.judging import judged, template
 
+pytestmark = pytest.mark.thorough
+
 SELF_REFERENCE = """
 CREATE TABLE employees (
   id SERIAL CONSTRAINT pk PRIMARY KEY,

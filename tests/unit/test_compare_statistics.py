@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from pgcontract.compare import Block, Estimate, compared, paired, unpaired
 from pgcontract.compare.pairing import BLOCKS, MOST, TOGETHER, WARM
 
+pytestmark = pytest.mark.thorough
+
 FLOOR = 1.10
 OPPOSITE = {"faster": "slower", "slower": "faster", "same": "same"}
 
