@@ -19,15 +19,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgcontract.cli import health as command
 from pgcontract.errors import UsageError
+from pgcontract.health import Monitor
 from pgcontract.server import Server
 from tests.integration.fix_database import Stoppable
 from tests.integration.fix_server import eventually
-
-pytest.importorskip("uvicorn")
-
-from pgcontract.cli import health as command
-from pgcontract.health import Monitor
 
 pytestmark = pytest.mark.thorough
 

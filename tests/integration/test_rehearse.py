@@ -487,10 +487,9 @@ def test_bad_input_ends_before_any_server_is_started(write: Write, tmp_path: Pat
     for path in (tmp_path / "schema.sql", tmp_path / "absent"):
         with pytest.raises(UsageError):
             run(path)
-    with pytest.raises(MigrationError, match="no migrations"):
-        run(tmp_path / "empty")
-    with pytest.raises(MigrationError, match="no migrations"):
-        run(tmp_path / "bare")
+    for name in ("empty", "bare"):
+        with pytest.raises(MigrationError, match="no migrations"):
+            run(tmp_path / name)
     with pytest.raises(MigrationError, match="no line"):
         run(write({"001-a.sql": "SELECT 1;"}))
     folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})

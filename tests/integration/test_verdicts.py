@@ -56,6 +56,7 @@ CREATE TABLE states (
   rank SMALLINT NOT NULL,
   CONSTRAINT uq_rank UNIQUE (kind, rank)
 );
+CREATE UNIQUE INDEX uq_lower ON states (rank, lower(kind)) WHERE code <> 'zz';
 INSERT INTO states SELECT n, chr(n % 95 + 32) || chr(n / 95 + 65), 'a', n FROM generate_series(0, 999) AS n;
 """
 UNQUALIFIED = """
@@ -350,3 +351,18 @@ def test_a_change_is_seen_beside_a_parent_and_other_checks(broken: str, ddl: str
     assert sound.verdict == "proven", sound
     (found,) = judged(pgcontract_server, template(pgcontract_server, CHILD), ddl, broken)
     assert found.verdict == "broken", found
+
+
+def test_seeded_rows_do_not_hide_a_key_of_fewer_parts(pgcontract_server: Server) -> None:
+    """Only a row with the very key excuses a refusal, also where the key is an expression."""
+    schema = """
+    CREATE TABLE words (word TEXT NOT NULL);
+    CREATE UNIQUE INDEX uq_words ON words (lower(word));
+    INSERT INTO words VALUES ('seeded'), ('rows');
+    """
+    name = template(pgcontract_server, schema)
+    (sound,) = judged(pgcontract_server, name, only="words.uq_words")
+    assert (sound.verdict, sound.reason) == ("proven", None)
+    shorter = "DROP INDEX uq_words; CREATE UNIQUE INDEX uq_words ON words (left(lower(word), 1))"
+    (found,) = judged(pgcontract_server, name, shorter, "words.uq_words")
+    assert found.verdict == "broken", found.reason

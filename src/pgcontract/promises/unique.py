@@ -294,15 +294,15 @@ class Unique:
 
     def _unheld(self, world: World, row: Mapping[str, Value]) -> Statement:
         """True where no row that was there before, because migrations seeded it, has the row's key."""
-        plain = [c for c in dict.fromkeys(k.column for k in self.keys) if c is not None and c in row]
-        tests = [
-            f"{sql.Identifier(c).as_string()} IS NOT DISTINCT FROM ${n}::{world.shape.types[c]}"
-            for n, c in enumerate(plain, 1)
-        ]
-        table = identifier(self.table).as_string()
+        types = world.shape.types
+        given = ", ".join(f"${n}::{types[c]} AS {sql.Identifier(c).as_string()}" for n, c in enumerate(row, 1))
+        held, new = ", ".join(k.expression for k in self.keys), [inlined(k.expression, world.table) for k in self.keys]
+        inside = f" WHERE {self.predicate}" if self.predicate else ""
+        alias = sql.Identifier(self.table.name).as_string()
         return Statement(
-            f"SELECT NOT EXISTS (SELECT FROM {table} WHERE {' AND '.join(tests) or 'true'})",
-            tuple(row[c] for c in plain),
+            f"SELECT NOT EXISTS (SELECT {held} FROM {identifier(self.table).as_string()}{inside}"
+            f" INTERSECT SELECT {', '.join(new)} FROM (SELECT {given}) AS {alias})",
+            tuple(row.values()),
         )
 
     def _at_once(self) -> tuple[Statement, ...]:
