@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,26 @@ def test_what_writes_is_counted_with_its_foreign_keys_and_rolled_back(house: psy
     assert (found.verdict, problems(found)) == ("kept", "")
     assert all(one.pages > 3 and one.wal > 100 for one in found.measured)
     assert house.execute("SELECT count(*) FROM notes WHERE id = 1000000").fetchone() == (0,)
+
+
+def test_what_others_log_meanwhile_does_not_count(house: psycopg.Connection, stage: Stage) -> None:
+    """The log is the server's: a session that writes to another database all the time breaks no promise here."""
+    done = threading.Event()
+
+    def writing() -> None:
+        with stage.clone() as elsewhere, psycopg.connect(elsewhere.dsn, autocommit=True) as other:
+            other.execute("CREATE TABLE scribbles (word TEXT)")
+            while not done.is_set():
+                other.execute("INSERT INTO scribbles SELECT repeat('x', 500) FROM generate_series(1, 200)")
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        busy = pool.submit(writing)
+        try:
+            found = checked(house, WRITE)
+        finally:
+            done.set()
+        busy.result()
+    assert (found.verdict, problems(found)) == ("kept", "")
 
 
 @pytest.mark.parametrize(
