@@ -32,8 +32,7 @@ bench_of = fix_defects.bench_of
 
 SEEDS = 20
 FOUND = 19
-FEWER = 20
-SOME = 4
+FEWER = 6
 ALL = bool(os.environ.get("PGCONTRACT_TEST_ALL"))
 """Every defect of every function takes an hour: it is for when a trigger, or its proof, changes."""
 SAMPLED_FUNCTIONS = ("keep_unread",)
@@ -54,6 +53,7 @@ AGAIN = "what is known is looked up or worked out again, and is the same"
 CLOCK = "no stamp is the very moment at which it is looked at"
 TOLD = "only what is told to people"
 NOTHING = "the loop runs once more, for NULL, which is no row's key"
+KEYED = "no two of these rows are alike: they have their table's key, and those of each side a sign"
 FOLLOWED = "items' own trigger has the job follow them first, so that nothing is left to contradict"
 SHORT_CUTS = "(increment_unread_count|subtract_deleted_messages|change_unread)"
 """Functions of which the general way mends nothing else: where it does, an unlikely state tells the two apart."""
@@ -67,7 +67,8 @@ EQUIVALENT: dict[str, str] = {
     # messenger
     r"(add|subtract)_unread delete_statement: (SELECT chat_id, user_id, EXISTS|IF NOT several)": GENERAL,
     r"change_unread delete_statement: SELECT chat_id": GENERAL,
-    r"advance_last_message delete_statement: SELECT chat_id, id": GENERAL,
+    r"advance_last_message delete_statement: (SELECT chat_id, id|IF NOT several)": GENERAL,
+    r"renew_last_message replace_operator: UNION ALL → UNION in": KEYED,
     r"advance_last_message replace_operator: > → >= in WHEN \(last_message_at": SAME,
     r"touch_messages drop_condition: message_id IS NOT NULL → TRUE": NOTHING,
     r"release_last_message drop_condition: id = OLD\.chat_id AND": SAME,
@@ -219,10 +220,7 @@ def unseen(bench: Bench, called: Called, defects: Sequence[Planted]) -> list[str
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("path", "table", "trigger"),
-    [
-        pytest.param(*one, id=f"{one[0].name}.{trigger_id(one[1], one[2].name)}")
-        for one in list(triggers())[:: 1 if ALL else SOME]
-    ],
+    [pytest.param(*one, id=f"{one[0].name}.{trigger_id(one[1], one[2].name)}") for one in triggers()],
 )
 def test_every_defect_of_a_trigger_is_seen(
     path: Path, table: Name, trigger: Trigger, bench_of: Callable[[Path], Bench]
@@ -248,10 +246,7 @@ def test_every_defect_planted_in_a_function_is_seen(called: Called, bench_of: Ca
     """All but those that are listed; and of those that are listed none, or the lists would be wrong."""
     defects = called.defects[:: 1 if ALL else FEWER]
     found = unseen(bench_of(called.path), called, defects)
-    assert [name for name in found if not listed(name)] == []
-    if ALL:
-        # a sample cannot tell whether a list has become too long
-        assert found == [name for defect in defects if listed(name := named(called, defect))]
+    assert found == [name for defect in defects if listed(name := named(called, defect))]
 
 
 def test_every_reason_is_needed() -> None:
