@@ -190,6 +190,17 @@ def test_rows_are_added_to_those_that_are_there(pgcontract_server: Server) -> No
         assert database.one("INSERT INTO a (id, word) VALUES (gen_random_uuid(), 'new') RETURNING n") == 101
 
 
+def test_rows_are_added_where_some_numbers_gave_none(pgcontract_server: Server) -> None:
+    """A run may come further than it makes rows, and the next one begins behind it all the same."""
+    schema = """
+        CREATE TABLE rooms (id UUID PRIMARY KEY, seats INTEGER NOT NULL, CHECK (id::text > '6' OR seats > 1000000))
+    """
+    with of_schema(pgcontract_server, schema) as database:
+        for count in (300, 600, 900):
+            database.fill({"rooms": 300})
+            assert database.one("SELECT count(*) FROM rooms") == count
+
+
 COMPOSITE = """
 CREATE TABLE tenants (id INTEGER PRIMARY KEY);
 CREATE TABLE users (tenant_id INTEGER REFERENCES tenants (id), id INTEGER, PRIMARY KEY (tenant_id, id));

@@ -70,15 +70,14 @@ def populate(
             planned = steps(catalog, plan, {n: int(c > 0) for n, c in existing.items()}, overrides.rows)
             existing |= {s.table.name: _count(connection, s.table.name) for s in planned}
             planned = steps(catalog, plan, existing, overrides.rows)
-            kitchens = Kitchens(
-                catalog, plan, planned, learned(connection, catalog, planned, overrides), overrides, watched(catalog)
-            )
+            known = learned(connection, catalog, planned, overrides)
+            kitchens = Kitchens(catalog, plan, planned, known, overrides, watched(catalog), existing)
             with connection.transaction():
                 _prepare(connection)
-                widths = rehearsed(connection, kitchens, existing, check)
+                widths = rehearsed(connection, kitchens, check)
                 if room is not None:
                     room({s.table.name: s.rows for s in planned}, widths)
-                done = _filled(connection, kitchens, existing, progress)
+                done = _filled(connection, kitchens, progress)
                 if check is not None:
                     check(connection)
             return done
@@ -144,16 +143,12 @@ def _count(connection: psycopg.Connection[Any], name: Name) -> int:
     return int(row[0])
 
 
-def _filled(
-    connection: psycopg.Connection[Any], kitchens: Kitchens, existing: Mapping[Name, int], progress: Progress | None
-) -> dict[Name, int]:
+def _filled(connection: psycopg.Connection[Any], kitchens: Kitchens, progress: Progress | None) -> dict[Name, int]:
     done: dict[Name, int] = {}
     for step in kitchens.steps:
         try:
             with postponed(connection, step, read=step.table.name in kitchens.read):
-                done[step.table.name] = fill(
-                    connection, kitchens, step, existing[step.table.name], progress, enough=step.rows
-                )
+                done[step.table.name] = fill(connection, kitchens, step, progress, enough=step.rows)
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:

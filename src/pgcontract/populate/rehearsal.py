@@ -26,6 +26,8 @@ CHUNKS: Final = 20
 """INSERTs a table: statement triggers touch each parent seldom, memory stays flat, and a progress bar moves."""
 TRIED: Final = 200
 """Rows of each table that are tried before anything is done."""
+MOVES: Final = 6
+"""How often a table's first number is moved on where it was taken."""
 WASTE: Final = 30
 """How many places may be tried for a row, where keys leave rows out."""
 MANY: Final = 5000
@@ -44,11 +46,13 @@ class Kitchens:
     known: Mapping[Name, Known]
     overrides: Overrides
     watched: frozenset[str]
+    starts: dict[Name, int]
+    """The number after which each table's rows begin."""
     cautions: dict[Name, int] = field(default_factory=dict)
     read: set[Name] = field(default_factory=set)
     """Tables that somebody reads while they are filled."""
 
-    def recipe(self, connection: psycopg.Connection[Any], keys: Keys, step: Step, start: int) -> Recipe:
+    def recipe(self, connection: psycopg.Connection[Any], keys: Keys, step: Step) -> Recipe:
         """The INSERT of one table, now that its parents are there."""
         name = step.table.name
         about = self.known[name]
@@ -58,18 +62,26 @@ class Kitchens:
         parents = keys.parents(step.table, fks, self.plan.seed, zipf=self.plan.skew == "zipf", filtered=filtered)
         caution = self.cautions.get(name, 0)
         kitchen = Kitchen(
-            connection, self.catalog, about, step, parents, self.plan.seed, start, caution, self.watched, mine
+            connection,
+            self.catalog,
+            about,
+            step,
+            parents,
+            self.plan.seed,
+            self.starts[name],
+            caution,
+            self.watched,
+            mine,
         )
         return kitchen.recipe()
 
 
-def rehearsed(
-    connection: psycopg.Connection[Any], kitchens: Kitchens, existing: Mapping[Name, int], check: Check | None
-) -> dict[Name, float]:
+def rehearsed(connection: psycopg.Connection[Any], kitchens: Kitchens, check: Check | None) -> dict[Name, float]:
     """Try a few rows of every table; where they are refused, be more careful with the table that it was about.
 
     Returns how many bytes a row takes, indexes left aside.
     """
+    moves = dict.fromkeys(kitchens.starts, MOVES)
     while True:
         widths: dict[Name, float] = {}
         current: Step | None = None
@@ -77,7 +89,7 @@ def rehearsed(
             with connection.transaction(force_rollback=True):
                 for current in kitchens.steps:
                     small = Step(current.table, min(current.rows, TRIED), current.foreign_keys)
-                    fill(connection, kitchens, small, existing[current.table.name], None, enough=0)
+                    fill(connection, kitchens, small, None, enough=0)
                     widths[current.table.name] = _width(connection, current.table.name)
                 if check is not None:
                     check(connection)
@@ -85,7 +97,12 @@ def rehearsed(
             raise
         except (psycopg.Error, PopulateError) as error:
             assert current is not None
-            if not _careful(kitchens, current, error):
+            name = current.table.name
+            if isinstance(error, psycopg.errors.UniqueViolation) and kitchens.starts[name] and moves[name]:
+                # some numbers gave no row in a run before this one, which so came further than there are rows
+                moves[name] -= 1
+                kitchens.starts[name] *= 2
+            elif not _careful(kitchens, current, error):
                 raise told(current, error) from error
         else:
             return widths
@@ -126,7 +143,6 @@ def fill(
     connection: psycopg.Connection[Any],
     kitchens: Kitchens,
     step: Step,
-    start: int,
     progress: Progress | None,
     *,
     enough: int,
@@ -140,7 +156,7 @@ def fill(
         return 0
     tell(step.table.name, 0, step.rows)
     keys = Keys(connection, kitchens.catalog, step.rows)
-    recipe = kitchens.recipe(connection, keys, step, start)
+    recipe = kitchens.recipe(connection, keys, step)
     chunk = min(max(step.rows // CHUNKS, LEAST_CHUNK), MOST_CHUNK)
     done = place = idle = 0
     even = False
