@@ -170,7 +170,7 @@ def test_a_restored_database_is_compared_by_the_page_s_commands(
     """Both end with 0 where it is whole, and with 1 where something was lost."""
     commands = [
         shlex.split(line.replace("$RESTORED", social_selling_database).replace("schema/", f"{ROOT}/schema/"))
-        for heading, text in blocks("console")
+        for heading, text in blocks("sh")
         for line in text.splitlines()
         if heading == "Backups" and line.startswith("pgcontract ")
     ]
