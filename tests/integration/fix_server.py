@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -75,6 +76,14 @@ def cache_with_bare_cluster(test_binaries: Binaries, empty_cache: Path, monkeypa
     newest = max(found, key=lambda cluster: cluster.stat().st_mtime_ns)
     shutil.copy2(newest, empty_cache / "clusters")
     return empty_cache
+
+
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """What is started hears SIGINT: a shell's background job ignores it, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def eventually(claim: Callable[[], bool], *, within: float) -> bool:

@@ -461,14 +461,6 @@ def test_production_is_refused(social_selling_target: Database, monkeypatch: pyt
     assert _count(social_selling_target, "users") == 0
 
 
-@pytest.fixture
-def hearing() -> Iterator[None]:
-    """What is started hears SIGINT: a shell's background job ignores it, and so would all that it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.thorough
 @pytest.mark.usefixtures("hearing")
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL", "lost connection"])
