@@ -5,25 +5,34 @@ Light on purpose, since pytest loads it in every run: nothing heavy is imported 
 A test that asks for ``promise`` is run once for every promise and direction of the configured systems' contracts, or of
 some kinds: ``@pytest.mark.promises("check", "unique")``. Where no test asks for it, the contracts are collected by
 themselves, so that ``[tool.pgcontract] systems = […]`` is all that a project needs.
+
+For tests of a project's own there are ``database``, ``committed_database``, ``rows`` and ``worlds``. What they are of
+and how they are set up is said by fixtures to be defined anew in a conftest.py: ``pgcontract_system``,
+``configure_connection`` and ``row_overrides``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
+    from pgcontract.database import Database, Transaction
     from pgcontract.ephemeral import ServerChoice
     from pgcontract.harness import Case, Harness
     from pgcontract.server import Server
+    from pgcontract.strategies import Configure, Overrides, Rows, Strategies, Worlds
+    from pgcontract.workbench import Workbench
 
 Result = TypeVar("Result")
 
 SERVER = pytest.StashKey["Server"]()
 HARNESS = pytest.StashKey["Harness"]()
+WORKBENCHES = pytest.StashKey["dict[Path, Workbench]"]()
 SERVER_OF_THE_RUN = "pgcontract_server_of_the_run"
 EXIT_ENVIRONMENT = 2
 
@@ -83,6 +92,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if HARNESS in stash:
         stash[HARNESS].close()
         del stash[HARNESS]
+    for workbench in stash.get(WORKBENCHES, {}).values():
+        workbench.close()
     if SERVER in stash:
         stash[SERVER].stop()
         del stash[SERVER]
@@ -124,6 +135,67 @@ def pgcontract_server(request: pytest.FixtureRequest) -> Server:
     It has what pytest-postgresql asks of a server: ``factories.postgresql_noproc(depends_on="pgcontract_server")``.
     """
     return _told(_server, request.config)
+
+
+@pytest.fixture(scope="session")
+def pgcontract_system(request: pytest.FixtureRequest) -> Path:
+    """The path of the system that tests work with; to be defined anew where several are configured, or none."""
+    return _told(_only_system, request.config)
+
+
+@pytest.fixture(scope="session")
+def configure_connection() -> Configure | None:
+    """What is called with each new connection; to be defined anew, as ``rows.register`` for a schema's own types."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def row_overrides() -> Overrides:
+    """Values or strategies for ``rows`` and ``worlds`` by ``table.column`` or ``table``; to be defined anew."""
+    return {}
+
+
+@pytest.fixture
+def database(
+    request: pytest.FixtureRequest, pgcontract_system: Path, configure_connection: Configure | None
+) -> Iterator[Transaction]:
+    """The system's database in a transaction, which is undone when the test ends."""
+    with _open(request, pgcontract_system, lambda bench: bench.transaction(configure_connection)) as transaction:
+        yield transaction
+
+
+@pytest.fixture
+def committed_database(
+    request: pytest.FixtureRequest, pgcontract_system: Path, configure_connection: Configure | None
+) -> Iterator[Database]:
+    """A pool on a database of the test's own, for what must be committed; it is dropped when the test ends."""
+    with _open(request, pgcontract_system, lambda bench: bench.database(configure_connection)) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def row_strategies(
+    request: pytest.FixtureRequest,
+    pgcontract_system: Path,
+    configure_connection: Configure | None,
+    row_overrides: Overrides,
+) -> Iterator[Strategies]:
+    """What ``rows`` and ``worlds`` are made by."""
+    made = _open(request, pgcontract_system, lambda bench: bench.strategies(row_overrides, configure_connection))
+    with made as strategies:
+        yield strategies
+
+
+@pytest.fixture(scope="module")
+def rows(row_strategies: Strategies) -> Rows:
+    """Rows of the system's tables: ``rows("products")`` is a strategy, ``rows.minimal("products")`` a row."""
+    return row_strategies.rows
+
+
+@pytest.fixture(scope="module")
+def worlds(row_strategies: Strategies) -> Worlds:
+    """Rows with their parents: ``worlds.minimal("messages").insert(database)`` inserts them all."""
+    return row_strategies.worlds
 
 
 class ContractFile(pytest.File):
@@ -229,6 +301,39 @@ def _harness(config: pytest.Config) -> Harness:
         options = config.getoption("--contract-examples"), config.getoption("--contract-seed")
         config.stash[HARNESS] = Harness(_server(config), _choice(config), *options)
     return config.stash[HARNESS]
+
+
+def _only_system(config: pytest.Config) -> Path:
+    from pgcontract.errors import UsageError  # noqa: PLC0415
+
+    systems = _systems(config)
+    if len(systems) == 1:
+        return systems[0]
+    raise UsageError(
+        "Which system's database a test is to have is not known",
+        where=str(config.rootpath / "pyproject.toml"),
+        seen=", ".join(path.name for path in systems) or "no systems in [tool.pgcontract]",
+        remedy="define the fixture pgcontract_system in a conftest.py: the path of one",
+    )
+
+
+@contextmanager
+def _open(
+    request: pytest.FixtureRequest, system: Path, make: Callable[[Workbench], AbstractContextManager[Result]]
+) -> Iterator[Result]:
+    """What a system's workbench makes, for as long as a fixture."""
+    with ExitStack() as stack:
+        yield _told(lambda config: stack.enter_context(make(_workbench(config, system))), request.config)
+
+
+def _workbench(config: pytest.Config, system: Path) -> Workbench:
+    opened = config.stash.setdefault(WORKBENCHES, {})
+    if system not in opened:
+        from pgcontract.system import System  # noqa: PLC0415
+        from pgcontract.workbench import Workbench  # noqa: PLC0415
+
+        opened[system] = Workbench(System.load(system), _server(config), _choice(config))
+    return opened[system]
 
 
 def _version(config: pytest.Config) -> str:

@@ -50,6 +50,8 @@ class Database(Queries):
     ) -> None:
         """Raises UsageError for a DSN that cannot be read."""
         self.settings = settings or Settings()
+        self.dsn: Final = dsn
+        """As it was given. It may hold a password: nothing to be shown."""
         self.log_queries = self.settings.log_queries
         given = _parameters(dsn)
         self._where = _place(given)

@@ -31,6 +31,11 @@ class Transaction(Queries):
         self._open = True
         self._first_failure: QueryError | None = None
 
+    @property
+    def connection(self) -> Connection:
+        """The driver's own, for what is not offered here, as COPY. It refuses ``commit`` and ``rollback``."""
+        return self._take("connection")
+
     @contextmanager
     def tx(self) -> Iterator[Transaction]:
         """A savepoint: what fails in the block is undone alone, and the transaction goes on."""
