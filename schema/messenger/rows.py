@@ -8,10 +8,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
-from typing import Any, ClassVar, LiteralString, TypeAlias
+from typing import Any, ClassVar, Literal, LiteralString, TypeAlias
 from uuid import UUID
 
 Inet: TypeAlias = IPv4Address | IPv6Address | IPv4Interface | IPv6Interface
+AttachmentMimeType: TypeAlias = Literal[
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+]
+ChatParticipantRole: TypeAlias = Literal[
+    "owner",
+    "admin",
+    "member",
+]
+ChatType: TypeAlias = Literal[
+    "direct",
+    "group",
+]
+ContactStatus: TypeAlias = Literal[
+    "pending",
+    "accepted",
+    "declined",
+    "blocked",
+]
+MessageDeliveryStatus: TypeAlias = Literal[
+    "sent",
+    "delivered",
+    "read",
+]
+UserSessionDeviceType: TypeAlias = Literal[
+    "web",
+    "desktop",
+    "ios",
+    "android",
+]
+UserStatus: TypeAlias = Literal[
+    "online",
+    "offline",
+    "away",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +67,7 @@ class Attachment:
     storage_key: str
     thumbnail_key: str | None
     file_name: str
-    mime_type: str
+    mime_type: AttachmentMimeType
     file_size: int
     width: int | None
     height: int | None
@@ -52,7 +89,7 @@ class ChatParticipant:
     id: UUID
     chat_id: UUID
     user_id: UUID
-    role: str
+    role: ChatParticipantRole
     nickname: str | None
     joined_at: datetime
     left_at: datetime | None
@@ -73,7 +110,7 @@ class Chat:
     """
 
     id: UUID
-    type: str
+    type: ChatType
     name: str | None
     description: str | None
     avatar_url: str | None
@@ -100,7 +137,7 @@ class Contact:
     id: UUID
     user_id: UUID
     contact_user_id: UUID
-    status: str
+    status: ContactStatus
     nickname: str | None
     is_favorite: bool
     created_at: datetime
@@ -121,7 +158,7 @@ class MessageDelivery:
     message_id: UUID
     chat_id: UUID
     user_id: UUID
-    status: str
+    status: MessageDeliveryStatus
     created_at: datetime
     delivered_at: datetime | None
     read_at: datetime | None
@@ -197,7 +234,7 @@ class UserSession:
     token_hash: str
     device_id: UUID
     device_name: str | None
-    device_type: str
+    device_type: UserSessionDeviceType
     app_version: str | None
     user_agent: str | None
     ip_address: Inet | None
@@ -224,7 +261,7 @@ class User:
     display_name: str
     avatar_url: str | None
     bio: str | None
-    status: str
+    status: UserStatus
     last_seen_at: datetime | None
     settings: Any
     created_at: datetime

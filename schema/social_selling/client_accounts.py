@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 from uuid import UUID
 
 from psycopg import sql
@@ -15,10 +15,7 @@ from psycopg import sql
 from pgcontract.database import Queries
 from pgcontract.database.repository import Repository
 from pgcontract.errors import QueryError
-from schema.social_selling.rows import ClientAccount
-
-Platform = Literal["instagram", "whatsapp"]
-Status = Literal["active", "token_expired", "token_revoked", "disconnected", "error"]
+from schema.social_selling.rows import ClientAccount, ClientAccountPlatform, ClientAccountStatus
 
 PAGE: Final = 50
 _LIVING: Final = f"SELECT {ClientAccount.COLUMNS} FROM {ClientAccount.TABLE} WHERE deleted_at IS NULL"
@@ -58,7 +55,7 @@ class NewAccount(TypedDict):
     """What an account begins with; what is left out takes the table's defaults."""
 
     user_id: UUID
-    platform: Platform
+    platform: ClientAccountPlatform
     platform_account_id: str
     username: str
     profile_picture_url: NotRequired[str]
@@ -73,7 +70,7 @@ class AccountChanges(TypedDict, total=False):
     follower_count: int
     following_count: int
     media_count: int
-    status: Status
+    status: ClientAccountStatus
     metadata: Mapping[str, Any]
     last_sync_at: datetime
 
@@ -103,7 +100,7 @@ class ClientAccounts(Repository[ClientAccount]):
         """The account of that id."""
         return self._queries.one_or_none(_BY_ID, (account,), row=ClientAccount, name="client_accounts.find_by_id")
 
-    def find_by_platform(self, platform: Platform, platform_account_id: str) -> ClientAccount | None:
+    def find_by_platform(self, platform: ClientAccountPlatform, platform_account_id: str) -> ClientAccount | None:
         """The account that a platform calls so: what a webhook is for."""
         values, name = (platform, platform_account_id), "client_accounts.find_by_platform"
         return self._queries.one_or_none(_BY_PLATFORM, values, row=ClientAccount, name=name)
@@ -112,7 +109,7 @@ class ClientAccounts(Repository[ClientAccount]):
         """All of a user's accounts, by platform, the oldest first."""
         return self._queries.query(_OF_USER, (user,), row=ClientAccount, name="client_accounts.of_user")
 
-    def in_status(self, status: Status, *, limit: int = PAGE) -> Sequence[ClientAccount]:
+    def in_status(self, status: ClientAccountStatus, *, limit: int = PAGE) -> Sequence[ClientAccount]:
         """Accounts in a state: whom to ask to connect anew."""
         return self._queries.query(_IN_STATUS, (status, limit), row=ClientAccount, name="client_accounts.in_status")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal, NotRequired, TypedDict
+from typing import Final, NotRequired, TypedDict
 from uuid import UUID
 
 from psycopg import sql
 
 from pgcontract.database import Queries
 from pgcontract.database.repository import Repository
-from schema.social_selling.rows import Conversation, Message
+from schema.social_selling.rows import Conversation, Message, MessageSenderType, MessageType
 
 PAGE: Final = 50
 _OPEN: Final = f"""
@@ -44,10 +44,10 @@ class NewMessage(TypedDict):
 
     conversation_id: UUID
     platform_message_id: str
-    sender_type: Literal["user", "customer"]
+    sender_type: MessageSenderType
     sent_at: datetime
     sender_platform_id: NotRequired[str]
-    message_type: NotRequired[Literal["text", "image", "video", "audio", "story_mention", "story_reply"]]
+    message_type: NotRequired[MessageType]
     content: NotRequired[str]
     media_url: NotRequired[str]
     media_type: NotRequired[str]

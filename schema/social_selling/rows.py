@@ -9,8 +9,60 @@ import datetime as _datetime
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, LiteralString
+from typing import Any, ClassVar, Literal, LiteralString, TypeAlias
 from uuid import UUID
+
+AnalyticsEventCategory: TypeAlias = Literal[
+    "engagement",
+    "sales",
+    "message",
+    "content",
+]
+AnalyticsEventEntityType: TypeAlias = Literal[
+    "product",
+    "message",
+    "conversation",
+    "post",
+]
+ClientAccountPlatform: TypeAlias = Literal[
+    "instagram",
+    "whatsapp",
+]
+ClientAccountStatus: TypeAlias = Literal[
+    "active",
+    "token_expired",
+    "token_revoked",
+    "disconnected",
+    "error",
+]
+ConversationStatus: TypeAlias = Literal[
+    "open",
+    "closed",
+    "archived",
+]
+InstagramMediaType: TypeAlias = Literal[
+    "IMAGE",
+    "VIDEO",
+    "CAROUSEL_ALBUM",
+]
+MessageSenderType: TypeAlias = Literal[
+    "user",
+    "customer",
+]
+MessageType: TypeAlias = Literal[
+    "text",
+    "image",
+    "video",
+    "audio",
+    "story_mention",
+    "story_reply",
+]
+UserSubscriptionTier: TypeAlias = Literal[
+    "free",
+    "basic",
+    "pro",
+    "enterprise",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +79,8 @@ class AnalyticsEvent:
     user_id: UUID
     client_account_id: UUID | None
     event_type: str
-    event_category: str
-    entity_type: str | None
+    event_category: AnalyticsEventCategory
+    entity_type: AnalyticsEventEntityType | None
     entity_id: UUID | None
     value: Decimal | None
     metadata: Any
@@ -49,14 +101,14 @@ class ClientAccount:
 
     id: UUID
     user_id: UUID
-    platform: str
+    platform: ClientAccountPlatform
     platform_account_id: str
     username: str
     profile_picture_url: str | None
     follower_count: int
     following_count: int
     media_count: int
-    status: str
+    status: ClientAccountStatus
     metadata: Any
     last_sync_at: datetime | None
     created_at: datetime
@@ -83,7 +135,7 @@ class Conversation:
     participant_profile_pic: str | None
     last_message_at: datetime | None
     unread_count: int
-    status: str
+    status: ConversationStatus
     metadata: Any
     created_at: datetime
     updated_at: datetime
@@ -103,7 +155,7 @@ class InstagramMedia:
     id: UUID
     client_account_id: UUID
     platform_media_id: str
-    media_type: str
+    media_type: InstagramMediaType
     media_url: str | None
     thumbnail_url: str | None
     permalink: str | None
@@ -145,9 +197,9 @@ class Message:
     id: UUID
     conversation_id: UUID
     platform_message_id: str
-    sender_type: str
+    sender_type: MessageSenderType
     sender_platform_id: str | None
-    message_type: str
+    message_type: MessageType
     content: str | None
     media_url: str | None
     media_type: str | None
@@ -291,7 +343,7 @@ class User:
     name: str
     timezone: str
     language: str
-    subscription_tier: str
+    subscription_tier: UserSubscriptionTier
     email_verified: bool
     email_verification_token: str | None
     password_reset_token: str | None

@@ -15,7 +15,7 @@ from psycopg import sql
 from pgcontract.database import Queries
 from pgcontract.database.repository import Repository
 from pgcontract.errors import QueryError
-from schema.social_selling.rows import User
+from schema.social_selling.rows import User, UserSubscriptionTier
 
 PAGE: Final = 50
 _EMAIL_INDEX: Final = "idx_users_email"
@@ -42,7 +42,7 @@ class NewUser(TypedDict):
     name: str
     timezone: NotRequired[str]
     language: NotRequired[str]
-    subscription_tier: NotRequired[str]
+    subscription_tier: NotRequired[UserSubscriptionTier]
 
 
 class UserChanges(TypedDict, total=False):
@@ -53,7 +53,7 @@ class UserChanges(TypedDict, total=False):
     name: str
     timezone: str
     language: str
-    subscription_tier: str
+    subscription_tier: UserSubscriptionTier
     email_verified: bool
     email_verification_token: str | None
     password_reset_token: str | None

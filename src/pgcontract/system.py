@@ -29,6 +29,7 @@ _KEYS: Final = (
     "validate",
     "populate",
     "bench",
+    "models",
 )
 DEFAULT_INVARIANT_SECONDS: Final = 10
 # changes when the way in which a database is made from these files does
@@ -52,7 +53,8 @@ class System:
     not exist; ``queries`` and ``invariants`` are None where there is no such folder. An invariant may take
     ``invariant_seconds`` to answer. ``validate`` holds why a rule of migrations is switched off, by its name, or True
     for one that is switched on. ``populate`` holds expressions by ``table.column``, and numbers of rows by table;
-    ``bench`` the rows of each table for one that ``bench plans --rows`` asks for.
+    ``bench`` the rows of each table for one that ``bench plans --rows`` asks for; ``models`` what classes are
+    called, by tables and types.
     """
 
     name: str
@@ -71,6 +73,7 @@ class System:
     validate: Mapping[str, str | bool] = field(default_factory=dict)
     populate: Mapping[str, str | int] = field(default_factory=dict)
     bench: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     convention: Convention | None = None
     apply: tuple[str, ...] = ()
@@ -272,6 +275,11 @@ def _folder(root: Path) -> System:
     bench = settings.get("bench", {})
     if not isinstance(bench, dict) or not all(type(share) in {int, float} and share >= 0 for share in bench.values()):
         raise _wrong(file, "bench", "a table of shares of the rows that are asked for: messages = 1, users = 0.05")
+    models = settings.get("models", {})
+    if not isinstance(models, dict) or not all(
+        isinstance(name, str) and name.isidentifier() for name in models.values()
+    ):
+        raise _wrong(file, "models", 'a table of classes\' names: people = "Person"')
     apply = _command(file, settings.get("apply", []))
     schema = _existing(root, settings, "schema") if "schema" in settings else None
     if sum((bool(apply), schema is not None, "migrations" in settings)) > 1:
@@ -297,6 +305,7 @@ def _folder(root: Path) -> System:
         validate=_rules(file, settings.get("validate", {})),
         populate=dict(populate),
         bench=dict(bench),
+        models=dict(models),
     )
     return _as_written(system, tracked="tracking_table" in settings)
 

@@ -23,10 +23,8 @@ from schema.social_selling.client_accounts import (
     AccountTaken,
     ClientAccounts,
     NewAccount,
-    Platform,
-    Status,
 )
-from schema.social_selling.rows import ClientAccount
+from schema.social_selling.rows import ClientAccount, ClientAccountPlatform, ClientAccountStatus
 from tests.contract.fix_social_selling import NOON
 
 ANA, BIA = UUID(int=0xA), UUID(int=0xB)
@@ -53,7 +51,9 @@ def accounts(database: Database) -> ClientAccounts:
     return ClientAccounts(database)
 
 
-def new(number: int = 1, *, user: UUID = ANA, platform: Platform = "instagram", name: str = "ana") -> NewAccount:
+def new(
+    number: int = 1, *, user: UUID = ANA, platform: ClientAccountPlatform = "instagram", name: str = "ana"
+) -> NewAccount:
     """The n-th account of a platform."""
     return {"user_id": user, "platform": platform, "platform_account_id": str(number), "username": name}
 
@@ -71,7 +71,7 @@ class Accounts(RuleBasedStateMachine):
         super().__init__()
         self._transaction = self.database.tx()
         self.accounts = ClientAccounts(self._transaction.__enter__())
-        self.living: dict[tuple[Platform, str], ClientAccount] = {}
+        self.living: dict[tuple[ClientAccountPlatform, str], ClientAccount] = {}
         self.gone: list[UUID] = []
 
     def teardown(self) -> None:
@@ -91,10 +91,10 @@ class Accounts(RuleBasedStateMachine):
     @rule(
         number=st.integers(1, 2),
         user=st.sampled_from([ANA, BIA]),
-        platform=st.sampled_from(get_args(Platform)),
+        platform=st.sampled_from(get_args(ClientAccountPlatform)),
         name=st.sampled_from(["ana", "bia"]),
     )
-    def connect(self, number: int, user: UUID, platform: Platform, name: str) -> None:
+    def connect(self, number: int, user: UUID, platform: ClientAccountPlatform, name: str) -> None:
         before = self.living.get((platform, str(number)))
         if before is not None and before.user_id != user:
             with pytest.raises(AccountTaken):
@@ -105,15 +105,15 @@ class Accounts(RuleBasedStateMachine):
         assert before is None or found.id == before.id
         self.living[platform, str(number)] = found
 
-    @rule(number=st.integers(0, 9), status=st.sampled_from(get_args(Status)), followers=st.integers(0, 10))
-    def update(self, number: int, status: Status, followers: int) -> None:
+    @rule(number=st.integers(0, 9), status=st.sampled_from(get_args(ClientAccountStatus)), followers=st.integers(0, 10))
+    def update(self, number: int, status: ClientAccountStatus, followers: int) -> None:
         account = self.pick(number)
         before = self.known(account)
         found = self.accounts.update(account, {"status": status, "follower_count": followers})
         assert (found is None) == (before is None)
         if found is not None:
             assert (found.status, found.follower_count) == (status, followers)
-            self.living[found.platform, found.platform_account_id] = found  # type: ignore[index]
+            self.living[found.platform, found.platform_account_id] = found
 
     @rule(number=st.integers(0, 9))
     def disconnect(self, number: int) -> None:
@@ -128,7 +128,7 @@ class Accounts(RuleBasedStateMachine):
     def each_is_found(self) -> None:
         for account in (*(one.id for one in self.living.values()), *self.gone, NOBODY):
             assert self.accounts.find_by_id(account) == self.known(account)
-        for platform in get_args(Platform):
+        for platform in get_args(ClientAccountPlatform):
             for number in ("1", "2"):
                 assert self.accounts.find_by_platform(platform, number) == self.living.get((platform, number))
 
@@ -138,7 +138,7 @@ class Accounts(RuleBasedStateMachine):
             mine = [one for one in self.living.values() if one.user_id == user]
             ordered = sorted(mine, key=lambda one: (one.platform, one.created_at, one.id))
             assert list(self.accounts.of_user(user)) == ordered
-        for status in get_args(Status):
+        for status in get_args(ClientAccountStatus):
             mine = [one for one in self.living.values() if one.status == status]
             assert list(self.accounts.in_status(status)) == sorted(mine, key=lambda one: one.id)
         assert {one.id for one in self.accounts.to_sync()} == {one.id for one in self.living.values()}

@@ -58,13 +58,20 @@ def takes_none(hint: Any) -> bool:
     return hint is Any or type(None) in typing.get_args(hint)
 
 
+def choices_of(hint: Any) -> tuple[str, ...]:
+    """The texts that a field may hold, where those are few."""
+    parts = typing.get_args(hint) if typing.get_origin(hint) in {typing.Union, types.UnionType} else (hint,)
+    return next((typing.get_args(part) for part in parts if typing.get_origin(part) is typing.Literal), ())
+
+
 def strays(value: object, hint: Any) -> list[str]:
     """What in a value is not as its annotation says; nothing where all is."""
     if hint is Any:
         return []
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in {typing.Union, types.UnionType}:
-        return [] if any(not strays(value, one) for one in arguments) else [f"{value!r} is no {hint}"]
+    if origin in {typing.Union, types.UnionType, typing.Literal}:
+        fits = value in arguments if origin is typing.Literal else any(not strays(value, one) for one in arguments)
+        return [] if fits else [f"{value!r} is no {hint}"]
     if origin is list and type(value) is list:
         # PostgreSQL does not say how many dimensions an array has, and neither do annotations
         inner = (strays(part, hint if isinstance(part, list) else arguments[0]) for part in value)

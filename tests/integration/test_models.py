@@ -33,7 +33,16 @@ from pgcontract.system import System
 from pgcontract.values.naming import domains_of
 from pgcontract.values.types import space
 from tests.contract.fix_systems import PATHS
-from tests.integration.fix_models import executed, hints_of, module_of, register, rows_of, strays, takes_none
+from tests.integration.fix_models import (
+    choices_of,
+    executed,
+    hints_of,
+    module_of,
+    register,
+    rows_of,
+    strays,
+    takes_none,
+)
 from tests.integration.fix_server import TEST_MAJOR
 
 pytestmark = pytest.mark.thorough
@@ -67,7 +76,8 @@ COLUMNS = """
 def test_the_systems_rows_are_up_to_date(system: System) -> None:
     """`pgcontract models` would write what is there."""
     contract = read(system.contract)
-    assert (system.root / "rows.py").read_text(encoding="utf-8") == source(contract.system, contract.catalog)
+    written = (system.root / "rows.py").read_text(encoding="utf-8")
+    assert written == source(contract.system, contract.catalog, system.models)
 
 
 @pytest.mark.parametrize("system", PATHS, ids=lambda path: path.name, indirect=True)
@@ -120,9 +130,30 @@ def agree(
             if hint is not Any and not_null == takes_none(hint)
         ]
         assert wrong == [], row.TABLE
+        for (name, _, _), hint in zip(columns, hints.values(), strict=True):
+            assert refused(connection, row, name, choices_of(hint)) == [], row.TABLE
         if hints:
             loads(connection, row, [type_ for _, type_, _ in columns], catalog)
     assert seen == Counter(live.keys())
+
+
+def refused(connection: psycopg.Connection[Any], row: type[Any], column: str, choices: tuple[str, ...]) -> list[str]:
+    """Which of the texts that a field may hold the table's CHECKs refuse, and what else they let pass."""
+    query = """
+        SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint
+        WHERE contype = 'c' AND conrelid = %s::REGCLASS AND conkey = ARRAY[(
+          SELECT attnum FROM pg_attribute WHERE attrelid = conrelid AND attname = %s
+        )]
+    """
+    checks = [str(check) for (check,) in connection.execute(query, (row.TABLE, column))] if choices else []
+    passes = sql.SQL("SELECT {} FROM (SELECT {}::TEXT AS {}) AS one")
+    every = sql.SQL(" AND ".join(checks) or "TRUE")
+    wrong = []
+    for text, wanted in [*((choice, True) for choice in choices), *(("none of these", False) for _ in choices[:1])]:
+        found = connection.execute(passes.format(every, sql.Literal(text), sql.Identifier(column))).fetchone()
+        if found != (wanted,):
+            wrong.append(text)
+    return wrong
 
 
 def loads(connection: psycopg.Connection[Any], row: type[Any], columns: list[str], catalog: Catalog) -> None:
@@ -134,7 +165,7 @@ def loads(connection: psycopg.Connection[Any], row: type[Any], columns: list[str
             for (name, hint), type_ in zip(hints.items(), columns, strict=True):
                 # a view may show NULL where its column's domain takes none
                 null = takes_none(hint) and not any(domain.not_null for domain in domains_of(type_, catalog))
-                text = None if null and not simplest else value_of(type_, catalog)
+                text = None if null and not simplest else next(iter(choices_of(hint)), value_of(type_, catalog))
                 assert text is not None or null
                 parts.append(sql.SQL(f"{{}}::{type_} AS {{}}").format(sql.Literal(text), sql.Identifier(name)))
             query = sql.SQL("SELECT {}").format(sql.SQL(", ").join(parts))

@@ -66,12 +66,12 @@ def _source(system: System, choice: ServerChoice) -> str:
 
     if system.contract.exists():
         contract = read(system.contract)
-        return source(contract.system, contract.catalog)
+        return source(contract.system, contract.catalog, system.models)
     options.console(error=True).print(
         f"{system.root} has no contract.toml: its migrations are run on a server of its own.", markup=False
     )
     with ephemeral(system, choice) as stage:
-        return source(system.name, stage.read_catalog())
+        return source(system.name, stage.read_catalog(), system.models)
 
 
 def _written(file: Path, text: str, *, check: bool) -> bool:

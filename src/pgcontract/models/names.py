@@ -37,6 +37,13 @@ def class_name(name: str, *, row: bool) -> str:
     return made if made.isidentifier() else f"N{made}" if f"N{made}".isidentifier() else "Unnamed"
 
 
+def choice_name(row: str, column: str) -> str:
+    """A name for what a column of a class may hold: ``Message`` and ``message_type`` make ``MessageType``."""
+    first, second = words(row), words(class_name(column, row=False))
+    met = next((n for n in range(min(len(first), len(second) - 1), 0, -1) if first[-n:] == second[:n]), 0)
+    return "".join([*first, *second[met:]])
+
+
 def singular(word: str) -> str:
     """One of what an English plural names, by rules that a reader can foresee; other words as they are."""
     lower = word.lower()
@@ -90,7 +97,7 @@ def free_members(labels: Iterable[str]) -> list[str]:
     """A member for each label, all different."""
     made: list[str] = []
     for label in labels:
-        made.append(_free(member(label), made, "_"))
+        made.append(free(member(label), made, "_"))
     return made
 
 
@@ -101,23 +108,33 @@ def free_classes(things: Sequence[Called], reserved: Collection[str]) -> list[st
     and then a number last.
     """
     ways = [thing.ways() for thing in things]
+    wanted = {thing.wanted + thing.suffix for thing in things if thing.wanted is not None}
     made: list[str] = []
-    for candidates in ways:
+    for thing, candidates in zip(things, ways, strict=True):
+        if thing.wanted is not None:
+            made.append(thing.wanted + thing.suffix)
+            continue
         alone = (way for n, way in enumerate(candidates) if sum(others[n] == way for others in ways) == 1)
-        chosen = next((way for way in alone if way not in made), candidates[0])
-        if chosen in reserved or keyword.iskeyword(chosen) or hasattr(builtins, chosen):
+        chosen = next((way for way in alone if way not in made and way not in wanted), candidates[0])
+        if not is_free(chosen, reserved):
             chosen += "Row"
-        made.append(_free(chosen, made, ""))
+        made.append(free(chosen, {*made, *wanted}, ""))
     return made
+
+
+def is_free(name: str, reserved: Collection[str]) -> bool:
+    """Whether a class can be called so: neither Python nor the module itself means something else by it."""
+    return not (name in reserved or keyword.iskeyword(name) or hasattr(builtins, name) or name.startswith("_"))
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What a class is called after; ``row``: one of what the name is a plural of."""
+    """What a class is called after; ``row``: one of what the name is a plural of. ``wanted``: somebody wants it so."""
 
     name: Name
     row: bool
     suffix: str = ""
+    wanted: str | None = None
 
     def ways(self) -> tuple[str, str, str]:
         """What it may be called, best first."""
@@ -127,7 +144,8 @@ class Called:
         return first, second, third
 
 
-def _free(name: str, taken: Collection[str], divider: str) -> str:
+def free(name: str, taken: Collection[str], divider: str = "") -> str:
+    """The name, with a number behind it where it is taken."""
     number, chosen = 2, name
     while chosen in taken:
         chosen, number = f"{name}{divider}{number}", number + 1

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pgcontract.errors import UsageError
 from pgcontract.model import Catalog, Check, Column, Composite, Enum, Name, Table, View
 from pgcontract.models import names
+from pgcontract.models.choices import choices
 from pgcontract.models.helpers import HELPERS, IMPORTS
 from pgcontract.models.registering import Registered, registered
 from pgcontract.models.types import BUILTINS, LOCAL, Annotation, Named, Types
@@ -27,14 +29,24 @@ _ALIASES: Final = {
 }
 _RESERVED: Final = frozenset(
     {
-        *("Any", "ClassVar", "LiteralString", "StrEnum", "TypeAlias", "dataclass", "annotations", "register"),
+        *(
+            "Any",
+            "ClassVar",
+            "Literal",
+            "LiteralString",
+            "StrEnum",
+            "TypeAlias",
+            "dataclass",
+            "annotations",
+            "register",
+        ),
         *("date", "datetime", "time", "timedelta", "Decimal", "UUID", "Range", "Multirange"),
         *("Connection", "EnumInfo", "CompositeInfo", "RangeInfo", "MultirangeInfo", "TypeInfo", "Format", "Callable"),
         *_ALIASES,
         *(name for names_ in _ALIASES.values() for name in names_),
     }
 )
-_RESERVED_FIELDS: Final = ("COLUMNS", "TABLE", "ClassVar", "LiteralString")
+_RESERVED_FIELDS: Final = ("COLUMNS", "TABLE", "ClassVar", "Literal", "LiteralString")
 _HEADER: Final = '''\
 """Rows of {system}, typed.
 
@@ -59,10 +71,11 @@ class _Thing:
         return isinstance(self.made_of, Table | View) and not self.is_value
 
 
-def source(system: str, catalog: Catalog) -> str:
+def source(system: str, catalog: Catalog, called: Mapping[str, str] | None = None) -> str:
     """The module's text: an enum a class, a composite type a class, a table, view or materialised view a class.
 
-    A partition's rows are its parent's.
+    A partition's rows are its parent's. ``called`` are names of classes, by tables and types, where others are wanted
+    than their own in the singular. Raises UsageError where there is no such thing, or no class can be called so.
     """
     every: list[Table | View] = [*catalog.tables, *catalog.views]
     relations: list[Table | View] = [
@@ -78,16 +91,40 @@ def source(system: str, catalog: Catalog) -> str:
         *(_Thing(t, t.name, is_value=True) for t in every if t.name in as_values),
         *(_Thing(relation, relation.name) for relation in relations),
     ]
-    called = names.free_classes(
-        [names.Called(t.name, isinstance(t.made_of, Table | View), "Value" * t.is_value) for t in things], _RESERVED
+    wanted = _wanted(called or {}, [thing.name for thing in things])
+    chosen = names.free_classes(
+        [
+            names.Called(t.name, isinstance(t.made_of, Table | View), "Value" * t.is_value, wanted.get(t.name))
+            for t in things
+        ],
+        _RESERVED,
     )
-    classes = {thing.name: name for thing, name in zip(things, called, strict=True) if not thing.is_row}
-    writer = _Writer(Types(catalog, classes), set(called))
-    bodies = [writer.of(thing, name) for thing, name in zip(things, called, strict=True)]
+    classes = {thing.name: name for thing, name in zip(things, chosen, strict=True) if not thing.is_row}
+    writer = _Writer(Types(catalog, classes), set(chosen))
+    bodies = [writer.of(thing, name) for thing, name in zip(things, chosen, strict=True)]
     if told:
         bodies.append(writer.register(told))
     head = "".join(f"\n{part}\n" for part in writer.head())
     return _HEADER.format(system=names.prose(system)) + head + "".join(f"\n\n{body.strip()}\n" for body in bodies)
+
+
+def _wanted(called: Mapping[str, str], there: Collection[Name]) -> dict[Name, str]:
+    known = {str(name): name for name in there}
+    found: dict[Name, str] = {}
+    for key, name in called.items():
+        why = (
+            "There is no such table or type"
+            if key not in known
+            else "Two classes cannot be called alike"
+            if name in found.values()
+            else None
+            if names.is_free(name, _RESERVED)
+            else "No class can be called so"
+        )
+        if why is not None:
+            raise UsageError(why, where="[models] in system.toml", seen=f"{key} = {name}", remedy="correct it")
+        found[known[key]] = name
+    return found
 
 
 class _Writer:
@@ -99,7 +136,7 @@ class _Writer:
         self._imports: set[tuple[str, str]] = set()
         self._modules: set[str] = set()
         self._aliases: set[str] = set()
-        self._helpers: list[str] = []
+        self._choices: dict[str, str] = {}
 
     def of(self, thing: _Thing, name: str) -> str:
         """One class."""
@@ -140,11 +177,21 @@ class _Writer:
         lines += [""] * bool(fields)
         null_free = _null_free(relation.checks) if isinstance(relation, Table) else frozenset()
         for field, column in zip(fields, relation.columns, strict=True):
-            annotation = self._types.of(column.type, holds_null=column.name not in null_free)
+            listed = choices(relation, column) if isinstance(relation, Table) else ()
+            if listed:
+                shown = self._choice(names.choice_name(name, column.name), listed, fields)
+            else:
+                shown = self._text(self._types.of(column.type, holds_null=column.name not in null_free), fields)
             null = "" if column.not_null or self._refuses_null(relation, column) else " | None"
-            shown = self._text(annotation, fields)
             lines.append(_line(f"    {field}: {shown}{'' if shown == 'Any' else null}"))
         return "\n".join(lines)
+
+    def _choice(self, wanted: str, listed: Sequence[str], fields: Collection[str]) -> str:
+        """A name for the texts that a column may hold."""
+        self._imports |= {("typing", "Literal"), ("typing", "TypeAlias")}
+        name = names.free(wanted, {*self._classes, *self._choices, *_RESERVED, *fields})
+        self._choices[name] = "\n".join([f"{name}: TypeAlias = Literal[", *map(_item, listed), "]"])
+        return name
 
     def _refuses_null(self, relation: Table | View, column: Column) -> bool:
         # a view may join: what is never NULL in its table may be there
@@ -209,8 +256,9 @@ class _Writer:
         for group in ({*by_module, *self._modules} - third, third):
             if group:
                 yield "\n".join([*self._plain(group), *_from(group, by_module)])
-        if self._aliases:
-            yield "\n".join(f"{alias}: TypeAlias = {' | '.join(_ALIASES[alias])}" for alias in sorted(self._aliases))
+        aliases = [f"{alias}: TypeAlias = {' | '.join(_ALIASES[alias])}" for alias in sorted(self._aliases)]
+        if aliases or self._choices:
+            yield "\n".join([*aliases, *self._choices.values()])
 
     def _plain(self, group: Collection[str]) -> Iterator[str]:
         for module in sorted(self._modules & set(group)):
@@ -243,6 +291,10 @@ def _from(group: Collection[str], by_module: dict[str, set[str]]) -> Iterator[st
 def _line(text: str) -> str:
     """A line that no formatter breaks."""
     return text if len(text) <= _SHORT else f"{text}  # fmt: skip"
+
+
+def _item(text: str) -> str:
+    return _line(f"    {names.literal(text)},")
 
 
 def _columns(columns: Sequence[Column], fields: Sequence[str]) -> Iterator[str]:

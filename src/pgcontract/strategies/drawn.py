@@ -87,9 +87,15 @@ class Strategies:
         given = self._given_for(drawing, overrides)
         free = {c: s for c, s in drawing.free.items() if c not in given.get(drawing.name, {})}
         strategies = {of: st.fixed_dictionaries({c: _strategy(v) for c, v in its.items()}) for of, its in given.items()}
-        return st.tuples(st.fixed_dictionaries({}, optional=free), st.fixed_dictionaries(strategies)).map(
-            lambda both: self._shown(drawing, both[0], both[1], show)
-        )
+        both = st.tuples(st.fixed_dictionaries({}, optional=free), st.fixed_dictionaries(strategies))
+
+        # composite, since Hypothesis shows of what was mapped how it came about, and not what it is
+        @st.composite
+        def row(draw: st.DrawFn) -> Drawn:
+            drawn, its = draw(both)
+            return self._shown(drawing, drawn, its, show)
+
+        return row()
 
     def plainest(self, name: str, overrides: Overrides, show: Callable[[Planned], Drawn]) -> Drawn:
         """The plainest row of a table; of a strategy that is given, its plainest value."""
