@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from collections import Counter
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from pgcontract.catalog import read_catalog
 from pgcontract.cli import models as command
 from pgcontract.contract import Contract, read, write
 from pgcontract.database import Database
+from pgcontract.ephemeral import template_of
 from pgcontract.migrations import seed
 from pgcontract.model import Catalog, Column, Name, Table
 from pgcontract.models import source
-from pgcontract.server import Server
+from pgcontract.server import SUPPORTED, Server
 from pgcontract.system import System
 from pgcontract.values.naming import domains_of
 from pgcontract.values.types import space
@@ -80,12 +82,22 @@ def test_the_systems_rows_are_up_to_date(system: System) -> None:
     assert written == source(contract.system, contract.catalog, system.models)
 
 
+@pytest.fixture(params=SUPPORTED)
+def every_database(
+    request: pytest.FixtureRequest, zoo_servers: Callable[[int], Server], system: System
+) -> Iterator[str]:
+    """The DSN of a database with the system's schema in it, on each supported major."""
+    server = zoo_servers(request.param)
+    with server.clone(server.template(template_of(system))) as clone:
+        yield clone.dsn
+
+
 @pytest.mark.parametrize("system", PATHS, ids=lambda path: path.name, indirect=True)
-def test_every_column_is_in_one_class_with_its_type_and_nullability(system: System, system_database: str) -> None:
+def test_every_column_is_in_one_class_with_its_type_and_nullability(system: System, every_database: str) -> None:
     """Of the three systems, by the classes that stand in their folders; development data loads through them."""
-    seed(system_database, system)
+    seed(every_database, system)
     module = executed((system.root / "rows.py").read_text(encoding="utf-8"))
-    with psycopg.connect(system_database, autocommit=True) as connection:
+    with psycopg.connect(every_database, autocommit=True) as connection:
         agree(connection, module, read(system.contract).catalog, ignore=[system.tracking_table])
         loaded = 0
         for row in rows_of(module):
@@ -97,11 +109,11 @@ def test_every_column_is_in_one_class_with_its_type_and_nullability(system: Syst
         assert loaded > 0
 
 
-def test_every_column_of_a_strange_schema_is_in_one_class(zoo: psycopg.Connection) -> None:
+def test_every_column_of_a_strange_schema_is_in_one_class(every_zoo: str) -> None:
     """Composites, domains over domains, ranges, arrays, extensions' types, and names that nobody should give."""
-    zoo.autocommit = True
-    catalog = read_catalog(zoo)
-    agree(zoo, module_of(catalog), catalog, ignore=[])
+    with psycopg.connect(every_zoo, autocommit=True) as zoo:
+        catalog = read_catalog(zoo)
+        agree(zoo, module_of(catalog), catalog, ignore=[])
 
 
 def agree(

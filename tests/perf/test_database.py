@@ -14,7 +14,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from pgcontract.compare.pinning import pinned
 from pgcontract.database import Database, Settings
-from schema.social_selling.rows import User
+from schema.social_selling.products import Products
+from schema.social_selling.rows import Product, User
 from schema.social_selling.users import PostgresUserRepository
 from tests.integration.test_database import Person
 
@@ -55,13 +56,15 @@ def test_a_read_costs_little_more_than_the_drivers_own(benchmark: BenchmarkFixtu
             compared(benchmark, drivers, ours)
 
 
-def compared(benchmark: BenchmarkFixture, drivers: Callable[[], Any], ours: Callable[[], Any]) -> None:
+def compared(
+    benchmark: BenchmarkFixture, drivers: Callable[[], Any], ours: Callable[[], Any], *, turns: int = TURNS
+) -> None:
     """Take turns, and hold the medians' ratio to what is allowed."""
     assert drivers() == ours()
     seconds: dict[str, list[float]] = {"driver": [], "ours": []}
 
     def both() -> None:
-        for _ in range(TURNS):
+        for _ in range(turns):
             seconds["driver"].append(timed(drivers))
             seconds["ours"].append(timed(ours))
 
@@ -74,24 +77,43 @@ def compared(benchmark: BenchmarkFixture, drivers: Callable[[], Any], ours: Call
     assert ratio <= MOST
 
 
+LIVING = "WHERE deleted_at IS NULL"
+LISTED = "user_id = %s AND is_available ORDER BY created_at DESC, id DESC LIMIT 50"
+READS: dict[str, tuple[str, type[User | Product]]] = {
+    "a user": (f"SELECT {User.COLUMNS} FROM {User.TABLE} {LIVING} AND id = %s", User),
+    "a product": (f"SELECT {Product.COLUMNS} FROM {Product.TABLE} {LIVING} AND id = %s", Product),
+    "a page of products": (f"SELECT {Product.COLUMNS} FROM {Product.TABLE} {LIVING} AND {LISTED}", Product),
+}
+
+
+@pytest.mark.parametrize("read", READS)
 def test_a_repositorys_read_costs_little_more_than_the_drivers_own(
-    benchmark: BenchmarkFixture, social_selling_database: str
+    benchmark: BenchmarkFixture, social_selling_database: str, read: str
 ) -> None:
-    """A user by the key, sixteen columns, by turns with the bare call of the same query."""
+    """One row by its key, of sixteen columns each, or fifty of them, by turns with the bare call of the same query."""
+    query, row = READS[read]
+    several = "page" in read
     settings = Settings(min_size=1, max_size=1)
     with (
         psycopg.connect(social_selling_database, autocommit=True) as bare,
         Database(social_selling_database, settings) as database,
     ):
-        users = PostgresUserRepository(database)
+        users, products = PostgresUserRepository(database), Products(database)
         user = users.create({"email": "a@example.com", "password_hash": "$2b$12$" + "a" * 53, "name": "Ana"})
-        query = f"SELECT {User.COLUMNS} FROM {User.TABLE} WHERE deleted_at IS NULL AND id = %s"
+        *_, product = (products.create({"user_id": user.id, "name": f"Caneca {n}"}) for n in range(60))
+        asked = product.id if read == "a product" else user.id
+        repositories: dict[str, Callable[[], Any]] = {
+            "a user": lambda: users.find_by_id(asked),
+            "a product": lambda: products.find_by_id(asked),
+            "a page of products": lambda: products.listing(asked),
+        }
 
-        def drivers() -> User | None:
-            with bare.cursor(row_factory=class_row(User)) as cursor:
-                return cursor.execute(query, (user.id,)).fetchone()
+        def drivers() -> Any:
+            with bare.cursor(row_factory=class_row(row)) as cursor:
+                found = cursor.execute(query, (asked,))
+                return found.fetchall() if several else found.fetchone()
 
         held = database._take("pinned")
         database._give_back(held)
         with pinned([bare, held]):
-            compared(benchmark, drivers, lambda: users.find_by_id(user.id))
+            compared(benchmark, drivers, repositories[read], turns=500 if several else TURNS)

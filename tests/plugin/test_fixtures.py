@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pgcontract.server.places import cache_root
 
+ROOT = Path(__file__).parents[2]
 CACHE = cache_root()
 SHOP = """
 CREATE TYPE size AS ENUM ('small', 'large');
@@ -49,7 +51,6 @@ def run(pytester: pytest.Pytester, *args: str, **files: str) -> pytest.RunResult
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args, *named)
 
 
-@pytest.mark.thorough
 def test_each_test_finds_the_database_as_migrations_leave_it(pytester: pytest.Pytester) -> None:
     """Whatever another has done, and however it ended."""
     result = run(
@@ -113,6 +114,7 @@ def test_what_must_be_committed_has_a_database_of_its_own(pytester: pytest.Pytes
     result.assert_outcomes(passed=3)
 
 
+@pytest.mark.thorough
 def test_rows_and_worlds_are_drawn_and_inserted(pytester: pytest.Pytester) -> None:
     """By Hypothesis and without it; a failure shows the plainest row; a conftest decides for the whole project."""
     result = run(
@@ -146,8 +148,7 @@ def test_rows_and_worlds_are_drawn_and_inserted(pytester: pytest.Pytester) -> No
             from hypothesis import HealthCheck, given, settings
             from hypothesis import strategies as st
 
-            each = [HealthCheck.function_scoped_fixture]
-            undone = settings(max_examples=15, deadline=None, suppress_health_check=each)
+            undone = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
             def test_plainest(rows):
                 order = rows.minimal("orders", amount=Decimal("9.90"))
@@ -156,7 +157,7 @@ def test_rows_and_worlds_are_drawn_and_inserted(pytester: pytest.Pytester) -> No
                 assert rows.minimal("customers") == {"email": "a@example.com"}
 
             @given(data=st.data())
-            @settings(max_examples=15, deadline=None)
+            @undone
             def test_drawn(rows, data):
                 assert data.draw(rows("orders"))["amount"] > 0
                 assert data.draw(rows("customers"))["email"].endswith("@example.com")
@@ -182,7 +183,8 @@ def test_rows_and_worlds_are_drawn_and_inserted(pytester: pytest.Pytester) -> No
             """,
     )
     result.assert_outcomes(passed=4, failed=1)
-    result.stdout.fnmatch_lines(["*Draw 1: World(table='orders', row=*'amount': Decimal('100.00')*"])
+    shown = "*Draw 1: World('orders', {*'amount': Decimal('100.00')*}, parents=(('customers', {*}),))"
+    result.stdout.fnmatch_lines([shown])
 
 
 @pytest.mark.thorough
@@ -229,3 +231,42 @@ def test_workers_share_a_server_and_no_database(pytester: pytest.Pytester) -> No
             """,
     )
     result.assert_outcomes(passed=8)
+
+
+EXAMPLES = re.findall(
+    r"^```python\n(.*?)^```$", (ROOT / "docs" / "testing.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.thorough
+def test_the_examples_of_the_page_are_tests_that_pass(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they stand, in this project's own schema."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    first, profile, second, third, _ = EXAMPLES
+    system = f"""
+from pathlib import Path
+
+import pytest
+
+{profile}
+
+@pytest.fixture(scope="session")
+def pgcontract_system():
+    return Path({str(ROOT / "schema" / "social_selling")!r})
+"""
+    written, shown = second.splitlines()
+    others = f"""
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+def test_second(rows):
+    assert {written} == {shown.removeprefix("# ")}
+
+def test_third(worlds):
+{textwrap.indent(third, "    ")}
+"""
+    run(pytester, conftest=system, test_first=first, test_others=others).assert_outcomes(passed=4)

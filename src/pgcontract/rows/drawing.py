@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from pgcontract.errors import UsageError
 from pgcontract.model import Column, ForeignKey, Name, Table
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.shape import Shape, Unbuildable
+from pgcontract.rows.shape import MOST_CANDIDATES, Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, Value
 from pgcontract.rows.ways import key_of
 from pgcontract.rows.world import Placed, World
@@ -28,6 +28,8 @@ from pgcontract.values.types import UnknownType
 Given = Mapping[Name, Row]
 """Values that rows of other tables must have."""
 
+FEW: Final = 24
+"""How many rows are looked at for one near a drawn row: another can be drawn as well."""
 _CONSTANT: Final = re.compile(r"(?:'(?:[^']|'')*'|-?[0-9.]+|true|false|NULL)(?:::.*)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -97,7 +99,11 @@ class Drawing:
             if fk.references == self.name and _refers(world.base, fk, world.base):
                 # it is its own parent, under whatever key it was given
                 start |= {c: start[k] for c, k in zip(fk.columns, fk.keys, strict=True) if c not in given}
-        row = world.shape.find(start, fixed=frozenset(given) | bound)
+        fixed = frozenset(given) | bound
+        row = world.shape.find(start, fixed=fixed, most=FEW if drawn else MOST_CANDIDATES)
+        if row is None and drawn:
+            # nothing near it passes: what was drawn is given up, and what was given stays
+            return self.planned({}, given, elsewhere)
         if row is None:
             raise Unbuildable("no row with these values passes the CHECKs", where=f"{self.name}: {', '.join(given)}")
         around, foreign = self._around(given, elsewhere or {})

@@ -208,16 +208,17 @@ class Shape:
         *,
         fixed: frozenset[str] = frozenset(),
         without: Sequence[str] = (),
+        most: int = MOST_CANDIDATES,
     ) -> dict[str, Value] | None:
         """A row near ``row`` that passes the CHECKs (but those ``without``) and is as ``wanted``, or None.
 
-        Columns in ``fixed`` keep their values.
+        Columns in ``fixed`` keep their values. ``most`` rows are looked at before the nearest is gone on from.
         """
-        found = self._find(row, wanted, fixed, without)
+        found = self._find(row, wanted, fixed, without, most)
         return None if found is None else self.completed([found])[0]
 
     def _find(
-        self, row: Row, wanted: Sequence[Clause], fixed: frozenset[str], without: Sequence[str]
+        self, row: Row, wanted: Sequence[Clause], fixed: frozenset[str], without: Sequence[str], most: int
     ) -> dict[str, Value] | None:
         clauses = [*(c for name, c in self.clauses.items() if name not in without), *wanted]
         current = dict(row)
@@ -229,7 +230,7 @@ class Shape:
             if not wrong:
                 return current
             # never the same row again: what mends one CHECK may break others first, of which none can stay as it is
-            tries = islice(self.candidates(current, wrong, fixed, without), MOST_CANDIDATES)
+            tries = islice(self.candidates(current, wrong, fixed, without), most)
             candidates = [candidate for candidate in tries if candidate not in met]
             if not candidates:
                 return None

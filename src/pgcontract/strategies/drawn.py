@@ -19,7 +19,8 @@ from pgcontract.model import DEFAULT_NAMESPACE, Catalog, Name, Table
 from pgcontract.rows.drawing import Drawing, Planned
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Unbuildable
-from pgcontract.rows.statements import Row
+from pgcontract.rows.statements import Row, Statement
+from pgcontract.rows.world import Placed
 from pgcontract.rows.worlds import Worlds as Planner
 from pgcontract.session import Session
 from pgcontract.strategies.conversion import Conversion, Unloadable
@@ -38,6 +39,7 @@ _QUIETLY: Final = settings(
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
+_MOST_PARENTS: Final = 1000
 _WHOLE: Final = ""
 """Stands for a column where all of a row's columns are given at once."""
 
@@ -263,12 +265,24 @@ class Rows(_ByTable[dict[str, Any]]):
 class Worlds(_ByTable[World]):
     """Rows with all the rows that they refer to, to be inserted. A parent whose key is given is not among them."""
 
+    def __init__(self, strategies: Strategies) -> None:
+        super().__init__(strategies)
+        self._parents: dict[Statement, dict[str, Any]] = {}
+
+    def _parent(self, placed: Placed) -> dict[str, Any]:
+        # mostly the same ones, from one example to the next
+        if placed.statement not in self._parents:
+            if len(self._parents) >= _MOST_PARENTS:
+                self._parents.clear()
+            self._parents[placed.statement] = self._strategies.python(placed.table, placed.values)
+        return dict(self._parents[placed.statement])
+
     def _show(self, planned: Planned) -> World:
         python = self._strategies.python
         return World(
             str(planned.table),
             python(planned.table, {c: planned.row[c] for c in planned.written}),
-            tuple((str(placed.table), python(placed.table, placed.values)) for placed in planned.around),
+            tuple((str(placed.table), self._parent(placed)) for placed in planned.around),
             planned.statements,
             tuple(planned.row),
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from psycopg import sql
 
@@ -20,19 +19,26 @@ class _Undone(Exception):
     """What a savepoint ends with that is to be undone."""
 
 
-@dataclass(frozen=True)
 class World:
     """A row as a person would write it, and its parents, by their tables, in the order of their insertion.
 
-    ``str(world)`` is the SQL that inserts it all, to be pasted into psql.
+    ``columns`` are all of its table's. ``str(world)`` is the SQL that inserts it all, to be pasted into psql.
     """
 
-    table: str
-    row: Mapping[str, Any]
-    parents: tuple[tuple[str, Mapping[str, Any]], ...]
-    statements: tuple[Statement, ...] = field(repr=False)
-    columns: tuple[str, ...] = field(repr=False)
-    """All of the table's columns."""
+    # no dataclass, of which Hypothesis shows every field: the statements only say it again
+    def __init__(
+        self,
+        table: str,
+        row: Mapping[str, Any],
+        parents: tuple[tuple[str, Mapping[str, Any]], ...],
+        statements: tuple[Statement, ...],
+        columns: tuple[str, ...],
+    ) -> None:
+        self.table: Final = table
+        self.row: Final = row
+        self.parents: Final = parents
+        self.statements: Final = statements
+        self.columns: Final = columns
 
     @overload
     def insert(self, queries: Queries) -> dict[str, Any]: ...
@@ -65,6 +71,9 @@ class World:
         with suppress(_Undone), queries.tx() as tx:
             yield self.insert(tx) if row is None else self.insert(tx, row=row)
             raise _Undone
+
+    def __repr__(self) -> str:
+        return f"World({self.table!r}, {self.row!r}, parents={self.parents!r})"
 
     def __str__(self) -> str:
         return "\n".join(f"{paste(statement)};" for statement in self.statements)
