@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from pgcontract.database import Database, Settings
 from pgcontract.errors import QueryError, UsageError
+from schema.social_selling import products as module
 from schema.social_selling.products import NewProduct, ProductChanges, Products
 from schema.social_selling.rows import Product
 from tests.contract.test_social_selling_accounts import ANA, BIA, PEOPLE
@@ -165,3 +167,27 @@ def test_what_the_schema_refuses_is_told_by_its_name(products: Products) -> None
             products.update(product.id, {column: None})  # type: ignore[misc]
     columns = {field.name for field in fields(Product)}
     assert {*NewProduct.__annotations__, *ProductChanges.__annotations__} < columns
+
+
+def test_pages_and_searches_take_the_indexes_that_are_there_for_them(database: Database) -> None:
+    """Of many products, a page reads its own, and a search those that have the word."""
+    database.query(
+        "INSERT INTO products (user_id, name, description, category, tags, created_at)"
+        " SELECT id, 'produto ' || n, 'descrição ' || n, 'casa ' || n % 50, ARRAY['marca ' || n],"
+        " TIMESTAMPTZ '2025-01-01 00:00Z' + n * INTERVAL '1 minute'"
+        " FROM users CROSS JOIN generate_series(1, 5000) AS n"
+    )
+    database.query("ANALYZE products")
+    place = (datetime(2025, 1, 2, tzinfo=UTC), ANA, 50)
+    with database.tx() as tx:
+        for query, values, *indexes in (
+            (module._FIRST_PAGE, (ANA, 50), "idx_products_user_available"),
+            (module._NEXT_PAGE, (ANA, *place), "idx_products_user_available"),
+            (module._FIRST_PAGE_IN_CATEGORY, (ANA, "casa 7", 50), "idx_products_category"),
+            (module._NEXT_PAGE_IN_CATEGORY, (ANA, "casa 7", *place), "idx_products_category"),
+            (module._TAGGED, (ANA, "marca 7", 50), "idx_products_tags"),
+            (module._SEARCH, ("77", ANA, 50), "idx_products_name_search", "idx_products_description_search"),
+        ):
+            plan = "\n".join(line for (line,) in tx.query(f"EXPLAIN {query}", values))
+            assert all(index in plan for index in indexes), plan
+            assert "Seq Scan" not in plan

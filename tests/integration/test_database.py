@@ -394,7 +394,8 @@ def test_a_deadlock_is_run_again(people_pool: Database) -> None:
         for one in both:
             one.result()
     assert people_pool.query("SELECT name FROM people") == [("xx",), ("xx",)]
-    assert tries == 3
+    # one more at least: who was the victim may be faster than who was waiting, and meet the same again
+    assert tries >= 3
 
 
 def test_other_failures_are_not_run_again(people_pool: Database) -> None:
