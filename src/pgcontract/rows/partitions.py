@@ -10,7 +10,7 @@ from itertools import pairwise
 from pgcontract.model import Catalog, ForeignKey, Name, Table
 from pgcontract.rows.generated import named
 from pgcontract.rows.statements import Statement, identifier, quote
-from pgcontract.sql import scan
+from pgcontract.sql import parse, scan
 
 _FROM, _TO, _IN = "FOR VALUES FROM (", ") TO (", "FOR VALUES IN ("
 _HASH = re.compile(r"FOR VALUES WITH \(modulus (\d+), remainder (\d+)\)", re.IGNORECASE)
@@ -99,7 +99,7 @@ def _inside(table: Table, catalog: Catalog) -> str | None:
 
 def _bound(part: Table, parent: Table, catalog: Catalog) -> str | None:
     method, _, keys = (parent.partition_key or "").partition(" (")
-    columns = list(_split(keys.removesuffix(")")))
+    columns = [_operand(key) for key in _split(keys.removesuffix(")"))]
     bound = part.partition_bound or ""
     if bound == _DEFAULT:
         siblings = [t for t in catalog.tables if t.partition_of == parent.name and t.name != part.name]
@@ -116,6 +116,14 @@ def _bound(part: Table, parent: Table, catalog: Catalog) -> str | None:
         whole = quote(identifier(parent.name).as_string())
         return f"satisfies_hash_partition({whole}::regclass, {found[1]}, {found[2]}, {', '.join(columns)})"
     return None
+
+
+def _operand(key: str) -> str:
+    """A partition key's column or expression, without the operator class that may stand behind it."""
+    (element,) = parse(f"CREATE INDEX ON t ({key})").stmts[0].stmt.index_stmt.index_params
+    parts = len(element.index_elem.opclass)
+    # names and the dots between them
+    return key[: scan(key)[1 - 2 * parts].start].rstrip() if parts else key
 
 
 def _in(column: str, values: list[str]) -> str:
