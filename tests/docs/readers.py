@@ -280,5 +280,6 @@ INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
 ELSEWHERE: Final[Mapping[str, str]] = {
     "CONTRIBUTING.md": ".ci/run",
     "docs/operations.md": "tests/contract/test_operations.py",
+    "docs/testing.md": "tests/plugin/test_fixtures.py",
 }
 """Pages whose code is run by something else."""
