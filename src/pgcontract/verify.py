@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -11,10 +12,10 @@ from pgcontract.contract import Contract, Difference, drift, promises_of
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
 from pgcontract.invariants import Explored, invariants_of, merged, verdicts
-from pgcontract.model import Name, Verdict
+from pgcontract.model import Name, Reason, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
-from pgcontract.prover import DEFAULT_EXAMPLES
+from pgcontract.prover import DEFAULT_EXAMPLES, TIME_LIMIT
 from pgcontract.workers import Known, Task, Worker, worked
 
 FORMAT = 1
@@ -43,6 +44,10 @@ class Result:
         """The verdicts of one kind: ``proven``, ``broken``, ``unproven`` or ``not covered``."""
         return tuple(v for v in self.verdicts if v.verdict == verdict)
 
+    def reasons(self) -> list[tuple[Reason, int]]:
+        """How many are unproven for each kind of reason, the most frequent first."""
+        return Counter(v.because or Reason.NO_ROW for v in self.of("unproven")).most_common()
+
     @property
     def kept(self) -> bool:
         """Whether nothing is broken or unproven, and nothing that was frozen is gone or changed."""
@@ -60,7 +65,10 @@ class Result:
                 "proven": len(self.of("proven")),
                 "not_covered": len(self.of("not covered")),
                 "broken": [{"id": v.id, "kind": v.kind, "counterexample": v.counterexample} for v in self.of("broken")],
-                "unproven": [{"id": v.id, "kind": v.kind, "reason": v.reason} for v in self.of("unproven")],
+                "unproven": [
+                    {"id": v.id, "kind": v.kind, "because": v.because, "reason": v.reason} for v in self.of("unproven")
+                ],
+                "reasons": {str(reason): count for reason, count in self.reasons()},
                 "drift": [str(d) for d in self.drift],
                 "explored": None if self.explored is None else self.explored.as_dict(),
                 "verdicts": [{**asdict(v), "seconds": round(v.seconds, 4)} for v in self.verdicts],
@@ -72,12 +80,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to verify. ``only`` keeps promises of these ids (or their tables); ``workers`` 0: one a core."""
+    """How to verify. ``only`` keeps promises of these ids (or their tables); ``workers`` 0: one a core.
+
+    ``seconds``: how long a direction of a promise may take before it is unproven.
+    """
 
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
     only: tuple[str, ...] = ()
     workers: int = 0
+    seconds: float = TIME_LIMIT
 
 
 def verify(
@@ -121,8 +133,8 @@ def verify(
     by_id: dict[str, Verdict] = {}
     parts: dict[int, Explored] = {}
     histories = list(_histories(plan.examples)) if invariants else []
-    seconds = stage.system.invariant_seconds
-    known = Known(live, stage.live_roles, all_invariants, invariants, seconds, plan.examples, plan.seed)
+    asked = (all_invariants, invariants, stage.system.invariant_seconds)
+    known = Known(live, stage.live_roles, *asked, plan.examples, plan.seed, plan.seconds)
     tasks: list[Task[Explored | list[tuple[str, Verdict]]]] = [*histories, *_batches(chosen)]
     for task, outcome in worked(stage, known, tasks, plan.workers):
         if isinstance(outcome, Explored):

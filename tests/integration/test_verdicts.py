@@ -143,6 +143,10 @@ CREATE TABLE places (id INTEGER PRIMARY KEY, pos INTEGER CONSTRAINT uq UNIQUE DE
 GENERATED_KEY = (
     "CREATE TABLE things (id INTEGER GENERATED ALWAYS AS IDENTITY CONSTRAINT pk PRIMARY KEY, e TEXT NOT NULL);"
 )
+EQUATED = """
+CREATE TABLE letters (id INTEGER PRIMARY KEY, owner_id INTEGER NOT NULL, from_id INTEGER NOT NULL, sent DATE NOT NULL);
+CREATE INDEX idx_sent ON letters (owner_id, sent) WHERE owner_id = from_id;
+"""
 OVERFLOW = "CREATE TABLE squares (a INTEGER NOT NULL, b INTEGER NOT NULL, CONSTRAINT chk CHECK (a * a + b * b > 20));"
 REWRITTEN = """
 CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.e := lower(NEW.e); RETURN NEW; END $$;
@@ -268,11 +272,22 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     "schema",
     [
         *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
-        *(GENERATED_KEY, OVERFLOW, TENANTS, PARTED, MADE_BY_PARENT, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
+        *(
+            EQUATED,
+            GENERATED_KEY,
+            OVERFLOW,
+            TENANTS,
+            PARTED,
+            MADE_BY_PARENT,
+            COUNTED_BESIDE,
+            REFERRING_BACK,
+            NOT_EMPTY,
+            KEPT,
+        ),
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("generated", "overflow", "tenants", "parted", "made", "counted", "back", "not_empty", "kept"),
+        *("equated", "generated", "overflow", "tenants", "parted", "made", "counted", "back", "not_empty", "kept"),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:

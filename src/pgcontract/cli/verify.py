@@ -34,6 +34,10 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
         list[str] | None,
         typer.Option("--only", metavar="ID", help="Only this promise, or this table's; `invariants` for all of them."),
     ] = None,
+    seconds: Annotated[
+        float,
+        typer.Option("--promise-seconds", min=0.1, help="How long a direction of one promise may take."),
+    ] = 30.0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
     json: options.JsonFile = None,
     quiet: options.Quiet = False,
@@ -50,7 +54,7 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
-    plan = Plan(examples, seed, tuple(only or ()), workers)
+    plan = Plan(examples, seed, tuple(only or ()), workers, seconds)
     kept = [_verify(p, from_, choice, plan, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(kept) else 1)
 

@@ -11,7 +11,7 @@ from itertools import islice
 from psycopg import sql
 
 from pgcontract.contract import type_id
-from pgcontract.model import Catalog, Check, Column, Domain, Name, Table
+from pgcontract.model import Catalog, Check, Column, Domain, Name, Reason, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.check import CHECK_VIOLATION, TableCheck
 from pgcontract.promises.column_type import DATA_EXCEPTION
@@ -100,7 +100,7 @@ class DomainType:
         try:
             values = space(self.domain.type, worlds.catalog)
         except UnknownType as error:
-            return Cases(tuple(always), missing=None if always else error.what)
+            return Cases(tuple(always), missing=None if always else error.what, reason=Reason.UNKNOWN_TYPE)
         always += [self._refused(refused) for refused in (*values.refused, *self._too_long(worlds))]
         drawn = None if values.drawn_refused is None else values.drawn_refused.map(self._refused)
         missing = None if always or drawn is not None else f"no literal is known that {self.domain.type} refuses"

@@ -14,7 +14,7 @@ from itertools import islice
 from psycopg import sql
 
 from pgcontract.contract import action_id
-from pgcontract.model import Action, Catalog, ForeignKey, Name
+from pgcontract.model import Action, Catalog, ForeignKey, Name, Reason
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.closure import Closure, Event, Present
 from pgcontract.promises.foreign_key import FOREIGN_KEY_VIOLATION, NOBODY
@@ -86,7 +86,7 @@ class ReferentialAction:
                 continue
             after = Closure(scene.foreign_keys, scene.rows, scene.default).after(scene.parent, self.event, new)
             if isinstance(after, ForeignKey):
-                return Cases(world=scene.world, missing=f"{after.name} refuses the change first")
+                return Cases(world=scene.world, missing=f"{after.name} refuses the change first", reason=Reason.REFUSED)
             changes.append(Change((*act, *self._at_once(), scene.equals(after)), setup=(*scene.first, *scene.second)))
         return Cases(tuple(changes), world=scene.world, prepared=scene.opened, notes=scene.notes)
 

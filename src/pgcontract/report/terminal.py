@@ -97,35 +97,43 @@ def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: b
         console.print()
     if not quiet:
         console.print(table(result.verdicts))
-        uncovered = result.of("not covered")
-        if uncovered:
-            kinds = dict.fromkeys(v.kind for v in uncovered)
-            each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
-            console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
-        if result.explored is not None:
-            explored = result.explored
-            tried = explored.steps + sum(explored.refused.values())
-            console.print(
-                Text(
-                    f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
-                    f" refused; reached {explored.reach}",
-                    style="dim",
-                )
-            )
-        missed = result.explored.reach.missed if result.explored is not None else ()
-        if missed:
-            more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
-            console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
+        _show_foot(console, result)
         console.print()
     for verdict in result.of("unproven"):
-        console.print(Text.assemble(("unproven ", "yellow"), f"{verdict.id}: {verdict.reason}"))
+        console.print(Text.assemble(("unproven ", "yellow"), f"{verdict.id}: {verdict.because}: {verdict.reason}"))
         if verdict.counterexample is not None:
             console.print(Text(_indented(verdict.counterexample)))
     for verdict in result.of("broken"):
         console.print(Text.assemble(("broken ", "red bold"), f"{verdict.id} ({verdict.kind}): {verdict.reason}"))
         console.print(Text(_indented(verdict.counterexample or "")))
         console.print(Text(f"  replay: {replay} --only {shlex.quote(verdict.id)}\n"))
+    if (reasons := result.reasons()) and not quiet:
+        each = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+        console.print(Text(f"unproven because: {each}", style="yellow"))
     console.print(Text(summary(result, path), style="green" if result.kept else "red"))
+
+
+def _show_foot(console: Console, result: Result) -> None:
+    """What is not covered by the table, and how far the histories came."""
+    uncovered = result.of("not covered")
+    if uncovered:
+        kinds = dict.fromkeys(v.kind for v in uncovered)
+        each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
+        console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+    if result.explored is not None:
+        explored = result.explored
+        tried = explored.steps + sum(explored.refused.values())
+        console.print(
+            Text(
+                f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
+                f" refused; reached {explored.reach}",
+                style="dim",
+            )
+        )
+    missed = result.explored.reach.missed if result.explored is not None else ()
+    if missed:
+        more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
+        console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
 
 
 def summary(result: Result, path: str) -> str:

@@ -13,7 +13,7 @@ from itertools import islice, product
 from psycopg import sql
 
 from pgcontract.errors import PgContractError
-from pgcontract.model import Catalog, Column, Table
+from pgcontract.model import Catalog, Column, Reason, Table
 from pgcontract.rows.generated import expression_of, inlined, is_null, sources
 from pgcontract.rows.oracle import Evaluated, Oracle
 from pgcontract.rows.partitions import room
@@ -28,6 +28,10 @@ ROUNDS = 4
 
 class Unbuildable(PgContractError):
     """No row could be made for a table: the promise is unproven for this reason, which is no fault of the schema."""
+
+    def __init__(self, what: str, *, where: str | None = None, reason: Reason = Reason.NO_ROW) -> None:
+        super().__init__(what, where=where)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pgcontract.model import Catalog, ForeignKey, Name
+from pgcontract.model import Catalog, ForeignKey, Name, Reason
 from pgcontract.rows.oracle import Oracle, Refusal
 from pgcontract.rows.partitions import with_inherited_keys
 from pgcontract.rows.planning import TWINS, Draft, Variation
+from pgcontract.rows.refusals import told
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.world import Placed, Way, World
 
@@ -23,6 +24,8 @@ ATTEMPTS = 8
 MOST_OFFSETS = 3
 STRIDE = 10
 """How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
+FARTHEST = 5000
+"""No key value has a much higher number: the n-th value of a pattern is found by making all those before it."""
 FAR = 100
 """The number of a key value that only types with very many values have."""
 
@@ -52,7 +55,7 @@ class Worlds:
         if name not in self._shapes:
             table = self.catalog.table(name)
             if table is None:
-                raise Unbuildable("the table is gone", where=str(name))
+                raise Unbuildable("the table is gone", where=str(name), reason=Reason.GONE)
             shape = Shape(with_inherited_keys(table, self.catalog), self.catalog, self.oracle)
             with_default = [c for c in shape.columns if c.default is not None]
             values = self.oracle.evaluate([(c.default or "NULL", c.type) for c in with_default])
@@ -77,6 +80,15 @@ class Worlds:
         return found
 
     def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
+        before = self.offset
+        try:
+            return self._planned(name, foreign_keys, quiet=quiet)
+        except Unbuildable:
+            # other keys were no help, and no other world is to be taken further off for it
+            self.offset = before
+            raise
+
+    def _planned(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
         shift = Variation(quiet=quiet)
         offsets = 0
         refusal: Refusal | None = None
@@ -100,7 +112,7 @@ class Worlds:
                 shift = replace(shift, second=not shift.second, loose=shift.second)
             elif crowded is not None and crowded not in self._emptied:
                 self._emptied.add(crowded)
-            elif not bound and offsets < MOST_OFFSETS:
+            elif not bound and offsets < MOST_OFFSETS and self.offset < FARTHEST:
                 # rows that migrations seeded are in the way: other keys, further off each time
                 offsets += 1
                 self.offset = (self.offset + len(TWINS)) * STRIDE
@@ -136,4 +148,5 @@ class Worlds:
 
 def _unbuildable(world: World, refusal: Refusal | None) -> Unbuildable:
     where = str(world.table.name) if refusal is None or refusal.table is None else refusal.table
-    return Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(world.table.name))
+    reason, detail = (Reason.NO_ROW, "") if refusal is None else told(refusal, world.catalog)
+    return Unbuildable(f"no row could be inserted into {where}: {detail}", where=str(world.table.name), reason=reason)
