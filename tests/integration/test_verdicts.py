@@ -147,6 +147,36 @@ EQUATED = """
 CREATE TABLE letters (id INTEGER PRIMARY KEY, owner_id INTEGER NOT NULL, from_id INTEGER NOT NULL, sent DATE NOT NULL);
 CREATE INDEX idx_sent ON letters (owner_id, sent) WHERE owner_id = from_id;
 """
+RIVALS = """
+CREATE TABLE p (id INTEGER PRIMARY KEY);
+CREATE TABLE c (
+  id INTEGER PRIMARY KEY,
+  a INTEGER NOT NULL CONSTRAINT fa REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE,
+  b INTEGER NOT NULL CONSTRAINT fb REFERENCES p
+);
+CREATE TABLE services (id INTEGER PRIMARY KEY, p INTEGER NOT NULL CONSTRAINT ft REFERENCES p);
+CREATE TABLE apps (
+  id INTEGER PRIMARY KEY,
+  service INTEGER NOT NULL CONSTRAINT fs REFERENCES services,
+  p INTEGER NOT NULL CONSTRAINT ft REFERENCES p ON DELETE CASCADE ON UPDATE SET NULL
+);
+CREATE TABLE films (
+  id INTEGER PRIMARY KEY,
+  l INTEGER NOT NULL CONSTRAINT fl REFERENCES p ON DELETE RESTRICT ON UPDATE CASCADE,
+  o INTEGER CONSTRAINT fo REFERENCES p ON DELETE RESTRICT ON UPDATE RESTRICT
+);
+"""
+LINEAGE = """
+CREATE TABLE entities (id INTEGER PRIMARY KEY);
+CREATE TABLE persons (id INTEGER PRIMARY KEY CONSTRAINT fe REFERENCES entities);
+CREATE TABLE employees (id INTEGER PRIMARY KEY CONSTRAINT fp REFERENCES persons);
+CREATE TABLE sellers (id INTEGER PRIMARY KEY CONSTRAINT fe REFERENCES employees ON UPDATE CASCADE);
+CREATE TABLE quotas (
+  id INTEGER PRIMARY KEY,
+  s INTEGER NOT NULL CONSTRAINT fs REFERENCES sellers,
+  e INTEGER CONSTRAINT fe REFERENCES employees ON UPDATE CASCADE
+);
+"""
 OVERFLOW = "CREATE TABLE squares (a INTEGER NOT NULL, b INTEGER NOT NULL, CONSTRAINT chk CHECK (a * a + b * b > 20));"
 REWRITTEN = """
 CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.e := lower(NEW.e); RETURN NEW; END $$;
@@ -274,6 +304,8 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
         *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
         *(
             EQUATED,
+            RIVALS,
+            LINEAGE,
             GENERATED_KEY,
             OVERFLOW,
             TENANTS,
@@ -287,7 +319,20 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("equated", "generated", "overflow", "tenants", "parted", "made", "counted", "back", "not_empty", "kept"),
+        *(
+            "equated",
+            "rivals",
+            "lineage",
+            "generated",
+            "overflow",
+            "tenants",
+            "parted",
+            "made",
+            "counted",
+            "back",
+            "not_empty",
+            "kept",
+        ),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:
