@@ -211,7 +211,8 @@ class Family:
         """
         fk = self.foreign_key
         shape = self.worlds.shape(self.parent.table)
-        for column in shape.sources(fk.keys):
+        # a longer period covers a child as well as the one it had
+        for column in shape.sources(fk.keys[:-1] if fk.period else fk.keys):
             tries: list[Row] = [{column: v} for v in self._others(column) if v != self.parent.values[column]]
             afters = shape.completed([{**self.parent.values, **one} for one in tries])
             good = shape.holds(list(shape.clauses.values()), afters)

@@ -145,6 +145,6 @@ def promises(catalog: Catalog) -> Iterator[ReferentialAction]:
     """Two for every foreign key: ON DELETE and ON UPDATE."""
     for table in catalog.tables:
         for fk in table.foreign_keys:
-            if fk.enforced and not fk.period:
+            if fk.enforced:
                 yield ReferentialAction(table.name, fk, "delete")
                 yield ReferentialAction(table.name, fk, "update")
