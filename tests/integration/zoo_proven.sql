@@ -149,6 +149,6 @@ CREATE TABLE "we.ird; DROP TABLE x --"."Ta""ble' 😀" (
 CREATE UNIQUE INDEX "i'x; --" ON "we.ird; DROP TABLE x --"."Ta""ble' 😀" ("select", ("%s $1 {}" + 1)) WHERE "a""b" = '😀';
 
 -- views
-CREATE VIEW open_seats AS SELECT id, team, type FROM seats WHERE member IS NULL WITH CASCADED CHECK OPTION;
+CREATE VIEW open_seats AS SELECT id, team, type FROM seats WHERE type = 'x' WITH CASCADED CHECK OPTION;
 CREATE MATERIALIZED VIEW seats_a_team AS SELECT team, count(*) AS n FROM seats GROUP BY team;
 CREATE UNIQUE INDEX ON seats_a_team (team);

@@ -93,6 +93,8 @@ class ColumnType:
             return Cases(world=world, missing=error.what, reason=Reason.UNKNOWN_TYPE)
         always = tuple(self._refused(world, refused) for refused in values.refused)
         drawn = values.drawn_refused
+        if not always and drawn is None:
+            return Cases(world=world, missing=f"no literal is known that {self.column.type} refuses")
         return Cases(always, drawn.map(lambda r: self._refused(world, r)) if drawn is not None else None, world=world)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:

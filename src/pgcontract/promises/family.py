@@ -16,7 +16,7 @@ from pgcontract.model import ForeignKey, Name
 from pgcontract.promises.closure import Columns, Event, Holder, Present, rivals
 from pgcontract.promises.foreign_key import NOBODY
 from pgcontract.rows.statements import OVERRIDING, Row, Statement, Value, delete, identifier, update, where
-from pgcontract.rows.ways import constraint_mode, key_of, keys_of, orderly
+from pgcontract.rows.ways import constraint_mode, key_of, keys_of, orderly, required
 from pgcontract.rows.worlds import Placed, Way, World, Worlds
 
 GRANDPARENT = 24
@@ -144,7 +144,7 @@ class Family:
             fk.references == self.other.table
             and tuple(r.values.get(c) for c in fk.columns) == key_of(self.other.values, fk)
             for r in self.rows
-            if r is not self.other and r.values is not self.ways[1].child
+            if r.values is not self.ways[1].child
             for fk in self.foreign_keys.get(r.table, ())
         )
 
@@ -180,13 +180,15 @@ class Family:
         )
 
     def _stand_in(self) -> Row | None:
-        """A new row with the parent's key; what may be deferred, it refers to nobody by."""
+        """A new row with the parent's key; by what may be deferred it refers to nobody, else to itself."""
         fk = self.foreign_key
         key = {k: self.parent.values[k] for k in fk.keys}
         shape = self.worlds.shape(self.parent.table)
         later = {c for f in shape.table.foreign_keys if f.deferred for c in f.columns if c not in key}
         free = {c: shape.domain(c, shape.sure).fresh(STAND_IN) for c in later if c in shape.names}
-        return self.world.made(self.parent.table, 0, STAND_IN, {**free, **key})
+        own = (f for f in shape.table.foreign_keys if f.references == self.parent.table and set(f.keys) <= key.keys())
+        itself = {c: key[k] for f in own if required(shape.table, f) for c, k in zip(f.columns, f.keys, strict=True)}
+        return self.world.made(self.parent.table, 0, STAND_IN, {**itself, **free, **key})
 
     def _replaced(self, changes: Row, stand_in: Row) -> Statement:
         """The parent gets a new key, and a new row the one that was the parent's."""

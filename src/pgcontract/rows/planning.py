@@ -407,9 +407,13 @@ class Draft:
         reach = shape.domain(column.name, shape.sure)
         evaluated = shape.defaults.get(column.name, Evaluated(None, volatile=False))
         needed = column.not_null or reach.null == "excluded"
-        if column.name in shape.key_columns or evaluated.volatile:
+        keyed = column.name in shape.key_columns
+        if keyed and not needed and any(column.name in fk.columns for fk in shape.table.foreign_keys):
+            # a key that nobody bears is no parent's
+            keyed = False
+        if keyed or evaluated.volatile:
             fresh = reach.fresh(number)
-            if fresh is not None and (needed or column.name in shape.key_columns):
+            if fresh is not None and (needed or keyed):
                 return fresh
         if not evaluated.volatile and evaluated.value is not None:
             return evaluated.value
