@@ -22,6 +22,15 @@ CREATE TABLE employees (
   name TEXT NOT NULL UNIQUE
 );
 """
+KEYS_IN_A_CIRCLE = """
+CREATE TABLE chats (id INTEGER PRIMARY KEY, last INTEGER);
+CREATE TABLE messages (chat_id INTEGER NOT NULL REFERENCES chats, id INTEGER PRIMARY KEY, UNIQUE (chat_id, id));
+ALTER TABLE chats ADD FOREIGN KEY (id, last) REFERENCES messages (chat_id, id) ON DELETE SET NULL (last);
+CREATE TABLE members (chat_id INTEGER REFERENCES chats, n INTEGER, PRIMARY KEY (chat_id, n));
+CREATE TABLE marks (
+  id INTEGER PRIMARY KEY, chat_id INTEGER, n INTEGER, FOREIGN KEY (chat_id, n) REFERENCES members ON UPDATE CASCADE
+);
+"""
 ORPHANED_DEFAULT = """
 CREATE TABLE parents (id INTEGER PRIMARY KEY);
 CREATE TABLE children (
@@ -315,6 +324,7 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
             REFERRING_BACK,
             NOT_EMPTY,
             KEPT,
+            KEYS_IN_A_CIRCLE,
         ),
     ],
     ids=[
@@ -332,6 +342,7 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
             "back",
             "not_empty",
             "kept",
+            "circle",
         ),
     ],
 )

@@ -349,6 +349,8 @@ def family(holder: Holder, event: Event, worlds: Worlds) -> Family | str:
 def _above(holder: Holder, worlds: Worlds, world: World, rows: Sequence[Present]) -> Iterator[Placed]:
     """Of each table that the parent's key refers to in its turn, and that row's key, a row that nobody refers to."""
     made: dict[Name, Placed] = {}
+    # each table once: keys may refer to each other in circles
+    met = {holder.table, holder.foreign_key.references}
 
     def raised(name: Name, keys: Sequence[str]) -> dict[str, Value]:
         """The values by which a row of this table refers to new rows above it."""
@@ -356,7 +358,8 @@ def _above(holder: Holder, worlds: Worlds, world: World, rows: Sequence[Present]
         upward = [fk for fk in table.foreign_keys if set(fk.columns) & set(keys)] if table is not None else []
         tied: dict[str, Value] = {}
         for fk in upward:
-            if fk.references not in (name, holder.table, holder.foreign_key.references, *made):
+            if fk.references not in met:
+                met.add(fk.references)
                 place(fk)
             if fk.references in made:
                 tied |= dict(zip(fk.columns, key_of(made[fk.references].values, fk), strict=True))
