@@ -6,7 +6,7 @@ which asks for another variation where keys are in the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
 
@@ -43,6 +43,8 @@ class Variation:
     In a cycle of tables that does not hold the row under test, this one's parents are second rows that the cycle does
     not need; with ``second``, in one that does, and not in others. ``loose``: it refers to nobody yet, which a deferred
     foreign key allows until the end. ``quiet``: triggers that people made are off.
+    Twins of ``plain`` tables do not differ in more than they must, rows of ``filled`` ones have a value in each column
+    that may: a trigger refused them as they were.
     Rows of ``unmade`` tables are not inserted: a child's trigger makes them. Those of ``kept`` ones are there already.
     ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
     ``offered`` ones it may want some.
@@ -57,6 +59,8 @@ class Variation:
     offered: frozenset[tuple[Name, str]] = frozenset()
     cleared: frozenset[Name] = frozenset()
     unmade: frozenset[Name] = frozenset()
+    plain: frozenset[Name] = frozenset()
+    filled: frozenset[Name] = frozenset()
     kept: tuple[tuple[Name, Kept], ...] = ()
 
 
@@ -324,7 +328,10 @@ class Draft:
             plain = {c: v for c, v in bound.items() if c in shape.names}
             found = shape.find({**row, **plain}, shape.wanting(bound), fixed=frozenset(plain))
             if found is not None:
-                return self._unlike(shape, found) if twin and given is None else found
+                if name in self._variation.filled and given is None:
+                    found = self._unlike(shape, found, only={c for c, value in found.items() if value is None})
+                differing = twin and given is None and name not in self._variation.plain
+                return self._unlike(shape, found) if differing else found
         raise Unbuildable("no row was found that passes all CHECKs", where=str(name))
 
     def _lineages(self, name: Name, twin: int, row: Row, *, own: bool) -> Iterator[list[Row]]:
@@ -425,13 +432,16 @@ class Draft:
             )
         return reach.simplest
 
-    def _unlike(self, shape: Shape, row: Row) -> dict[str, Value]:
-        """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed."""
+    def _unlike(self, shape: Shape, row: Row, only: Collection[str] | None = None) -> dict[str, Value]:
+        """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed.
+
+        ``only``: in these columns.
+        """
         current = dict(row)
         clauses = list(shape.clauses.values())
         bound = {s for fk in shape.table.foreign_keys for s in shape.sources(fk.columns)}
         for column in shape.columns:
-            if column.name in bound | shape.key_columns:
+            if column.name in bound | shape.key_columns or (only is not None and column.name not in only):
                 continue
             reach = shape.domain(column.name, shape.sure)
             values = dict.fromkeys((reach.simplest, *reach.boundaries))

@@ -45,6 +45,8 @@ class Repairs:
     tied: frozenset[tuple[Name, str]] = frozenset()
     kept: dict[Name, Kept] = field(default_factory=dict)
     offered: frozenset[tuple[Name, str]] = frozenset()
+    plain: frozenset[Name] = frozenset()
+    filled: frozenset[Name] = frozenset()
     unmade: frozenset[Name] = frozenset()
     second: bool = False
     loose: bool = False
@@ -66,6 +68,8 @@ class Repairs:
             tied=self.tied,
             offered=self.offered,
             cleared=self.cleared,
+            plain=self.plain,
+            filled=self.filled,
             unmade=self.unmade,
             kept=tuple(kept.items()),
         )
@@ -83,6 +87,9 @@ class Repairs:
 
     def after(self, world: World, refusal: Refusal, *, cyclic: bool) -> bool:
         """Change something about the plan; False where there is nothing left to change."""
+        culprit = self._culprit(world, refusal)
+        if refusal.within and self._for_triggers(world, culprit):
+            return True
         asked = frozenset([*self._dangling(world, refusal), *self._named(world, refusal)])
         if asked - self.tied:
             self.tied |= asked
@@ -97,8 +104,24 @@ class Repairs:
             return self._keep(unclearable, world.table.name)
         if refusal.sqlstate == UNIQUE_VIOLATION and self._other_keys(world, refusal, cyclic=cyclic):
             return True
-        culprit = self._culprit(world, refusal)
         return culprit is not None and self._keep(culprit, world.table.name)
+
+    def _for_triggers(self, world: World, culprit: Name | None) -> bool:
+        """Other values where no constraint says which, of the row that a trigger refused or of its parents.
+
+        A twin differs in all that it may, which a trigger need not like; or it wants what is NULL elsewhere.
+        """
+        placed = {p.table for p in world.placed}
+        one = set[Name]() if culprit is None else {culprit}
+        for names in (one, placed):
+            if names - self.plain:
+                self.plain |= names
+                return True
+        for names in (one, placed):
+            if names - self.filled:
+                self.filled |= names
+                return True
+        return False
 
     def _other_keys(self, world: World, refusal: Refusal, *, cyclic: bool) -> bool:
         """A key is in use already."""
