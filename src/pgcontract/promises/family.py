@@ -355,7 +355,11 @@ def _above(holder: Holder, worlds: Worlds, world: World, rows: Sequence[Present]
     def raised(name: Name, keys: Sequence[str]) -> dict[str, Value]:
         """The values by which a row of this table refers to new rows above it."""
         table = worlds.catalog.table(name)
-        upward = [fk for fk in table.foreign_keys if set(fk.columns) & set(keys)] if table is not None else []
+        if table is None:
+            return {}
+        # one with another part that may be NULL binds no row whose part is
+        whole = [fk for fk in table.foreign_keys if set(fk.columns) <= set(keys)]
+        upward = [*whole, *(fk for fk in table.foreign_keys if set(fk.columns) & set(keys) and required(table, fk))]
         tied: dict[str, Value] = {}
         for fk in upward:
             if fk.references not in met:
