@@ -22,7 +22,7 @@ from pgcontract.values.types import UnknownType
 
 DEFAULT_EXAMPLES = 25
 TIME_LIMIT = 120.0
-"""Seconds that a direction may take: ten times what the slowest of some ten thousand promises of public schemas took."""
+"""Seconds that a direction may take: ten times what the slowest of ten thousand promises of public schemas took."""
 FEW = 4
 DECIDED = "every example was decided by something else: "
 
