@@ -91,7 +91,9 @@ def explain(query: str) -> Statement:
 
 def served(known: Access) -> tuple[Change, ...]:
     """The promised queries, each planned by this index."""
-    lookups = [lookup for lookup in _lookups(known) if known.left_out <= lookup.bound]
+    equated = {name.strip('"') for name in _equated(known)}
+    # of a column that the predicate equates to another the planner asks both anew, and then proves no predicate by it
+    lookups = [one for one in _lookups(known) if known.left_out <= one.bound and not one.bound & equated]
     return tuple(
         Change(
             (explain(lookup.text),),
@@ -244,12 +246,17 @@ def _plain(expression: str) -> str:
     return re.sub(r'"?\w+"?\.(?=["\w])|[()\s]', "", expression)
 
 
+def _equated(known: Access) -> set[str]:
+    """The columns that the predicate equates to others, as it prints them."""
+    return {name for pair in _EQUATED.findall(known.index.predicate or "") for name in pair}
+
+
 def _derived(known: Access, condition: str) -> bool:
     """Whether the planner made the condition from the predicate's ``a = b`` and the query's on one of the two.
 
     It takes both out and asks of the other column anew, although the predicate implies it.
     """
-    equated = {name for pair in _EQUATED.findall(known.index.predicate or "") for name in pair}
+    equated = _equated(known)
     asked = [_OPERAND.fullmatch(one.strip("() ")) for one in condition.split(" AND ")]
     return all(one is not None and one["column"] in equated for one in asked)
 
