@@ -400,11 +400,37 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One statement that was sent, as SQL to paste; where it inserts one row, its table and that row as well."""
+
+    sql: str
+    table: str | None = None
+    row: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """What breaks a promise, row for row.
+
+    ``around`` are the rows that had to be there, ``change`` is what should have gone otherwise; ``reference`` what it
+    was compared with, if anything.
+    """
+
+    promised: str
+    seen: str
+    around: tuple[Step, ...] = ()
+    change: tuple[Step, ...] = ()
+    reference: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found of one promise. ``accepts`` and ``rejects`` count the examples that say so.
 
     ``counterexample`` is SQL to paste into psql, ``reason`` says why a promise is unproven, or what else is to be told.
     ``because`` is the kind of that reason, for those that are unproven.
+    ``table`` is the id of the table (or type, or function) whose promise it is. ``accepted`` and ``refused`` show the
+    first values of the promise's columns that were tried, its boundaries; ``breaking`` is the counterexample in parts.
     """
 
     id: str
@@ -417,3 +443,7 @@ class Verdict:
     reason: str | None = None
     counterexample: str | None = None
     because: Reason | None = None
+    table: str | None = None
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    breaking: Breaking | None = None

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from pgcontract.model import Reason, Table, Verdict
+from pgcontract.contract import table_id
+from pgcontract.model import Breaking, Reason, Table, Verdict
 from pgcontract.promises.base import Cases, Change, Contradiction, Direction, Outcome, Promise, Seen, judge
 from pgcontract.rows.refusals import told
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Statement, paste
+from pgcontract.rows.telling import columns_named, step, values_told
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import CASES_AT_ONCE, OutOfTime, Session
 from pgcontract.values.types import UnknownType
@@ -24,6 +26,8 @@ DEFAULT_EXAMPLES = 25
 TIME_LIMIT = 120.0
 """Seconds that a direction may take: ten times what the slowest of ten thousand promises of public schemas took."""
 FEW = 4
+MOST_SHOWN = 6
+"""Examples of which the values are told, a direction."""
 DECIDED = "every example was decided by something else: "
 
 
@@ -37,6 +41,8 @@ class Evidence:
     missing: str | None = None
     notes: tuple[str, ...] = ()
     reason: Reason = Reason.NO_ROW
+    shown: tuple[str, ...] = ()
+    """Values of the first examples that held, which are the boundaries."""
 
 
 class Contradicted(AssertionError):
@@ -61,15 +67,16 @@ class Prover:
         started = time.perf_counter()
         found = {d: self.prove(promise, d) for d in promise.directions}
         accepts, rejects = (e.held if (e := found.get(d)) else 0 for d in Direction)
+        accepted, refused = (e.shown if (e := found.get(d)) else () for d in Direction)
         verdict = Verdict(promise.id, promise.kind, promise.clause, "proven", accepts, rejects)
+        verdict = replace(verdict, table=table_id(promise.table), accepted=accepted, refused=refused)
         notes = "; ".join(note for evidence in found.values() for note in evidence.notes)
         verdict = replace(verdict, reason=notes or None, seconds=time.perf_counter() - started)
         for evidence in found.values():
             if evidence.contradiction is not None:
                 told = counterexample(promise, evidence.contradiction)
-                return replace(
-                    verdict, verdict="broken", counterexample=told, reason=_difference(evidence.contradiction)
-                )
+                reason, parts = _difference(evidence.contradiction), breaking(evidence.contradiction)
+                return replace(verdict, verdict="broken", counterexample=told, reason=reason, breaking=parts)
         missing = [e for e in found.values() if e.missing]
         if not missing:
             return verdict
@@ -133,6 +140,8 @@ class _Trial:
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         self._held = 0
         self._catalog = prover.worlds.catalog
+        self._shown: dict[str, None] = {}
+        self._columns = self._named()
         self._blocked: Counter[tuple[Reason, str]] = Counter()
 
     def evidence(self) -> Evidence:
@@ -147,10 +156,18 @@ class _Trial:
         if contradiction is not None and not self._confirmed(contradiction):
             said = f"contradicted once, and not again: {contradiction.seen}"
             return Evidence(self._direction, missing=said, reason=Reason.NOT_REPEATABLE)
+        found = Evidence(self._direction, self._held, contradiction, notes=self._cases.notes, shown=tuple(self._shown))
         if contradiction is not None or self._held:
-            return Evidence(self._direction, self._held, contradiction, notes=self._cases.notes)
+            return found
         (((reason, detail), _),) = self._blocked.most_common(1) or [((Reason.NO_ROW, "there was nothing to try"), 0)]
-        return Evidence(self._direction, missing=f"{DECIDED}{detail}", notes=self._cases.notes, reason=reason)
+        return replace(found, missing=f"{DECIDED}{detail}", reason=reason)
+
+    def _named(self) -> tuple[str, ...]:
+        """The columns that the promise speaks of, where its cases are rows of a table."""
+        if self._cases.world is None:
+            return ()
+        columns = [column.name for column in self._cases.world.table.columns]
+        return columns_named(self._promise.clause, columns)
 
     def _try(self, change: Change) -> Contradiction | None:
         return self._try_all([change])
@@ -194,6 +211,8 @@ class _Trial:
             return None
         if outcome is Outcome.HELD:
             self._held += 1
+            if self._columns and len(self._shown) < MOST_SHOWN and (values := values_told(change.act, self._columns)):
+                self._shown.setdefault(values)
         elif outcome is Outcome.BLOCKED:
             why = (Reason.REFUSED, str(seen)) if seen.refusal is None else told(seen.refusal, self._catalog)
             self._blocked[why] += 1
@@ -270,6 +289,15 @@ def counterexample(promise: Promise, contradiction: Contradiction) -> str:
         lines += ["ROLLBACK TO SAVEPOINT here;", "-- what it is compared with:"]
         lines += [f"{paste(s)};" for s in (*change.instead, *change.reference)]
     return "\n".join([*lines, "ROLLBACK;"])
+
+
+def breaking(contradiction: Contradiction) -> Breaking:
+    """The contradiction in parts, for those who show it otherwise."""
+    change = contradiction.change
+    around = (*contradiction.setup, *change.layer, *change.setup)
+    compared = (*change.instead, *change.reference) if change.reference else ()
+    parts = (tuple(step(s) for s in statements) for statements in (around, change.act, compared))
+    return Breaking(contradiction.expected, str(contradiction.seen), *parts)
 
 
 def _difference(contradiction: Contradiction) -> str:

@@ -6,15 +6,17 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from pgcontract.contract import Contract, Difference, drift, promises_of
+from pgcontract.contract.outline import outline
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
 from pgcontract.invariants import Explored, invariants_of, merged, verdicts
-from pgcontract.model import Name, Reason, Verdict
+from pgcontract.model import Catalog, Name, Reason, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
+from pgcontract.provenance import Provenance
 from pgcontract.prover import DEFAULT_EXAMPLES, TIME_LIMIT
 from pgcontract.workers import Known, Task, Worker, worked
 
@@ -30,7 +32,7 @@ HISTORIES = 25
 class Result:
     """What ``verify`` found. ``drift`` lists how the live catalog differs from the frozen one.
 
-    ``explored`` is what the histories came to in which invariants were asked.
+    ``explored`` is what the histories came to in which invariants were asked; ``catalog`` is the frozen one.
     """
 
     postgresql: str
@@ -39,6 +41,9 @@ class Result:
     verdicts: tuple[Verdict, ...]
     drift: tuple[Difference, ...] = ()
     explored: Explored | None = None
+    catalog: Catalog = field(default_factory=Catalog)
+    examples: int = DEFAULT_EXAMPLES
+    seed: int = 0
 
     def of(self, verdict: str) -> tuple[Verdict, ...]:
         """The verdicts of one kind: ``proven``, ``broken``, ``unproven`` or ``not covered``."""
@@ -53,11 +58,14 @@ class Result:
         """Whether nothing is broken or unproven, and nothing that was frozen is gone or changed."""
         return not self.of("broken") and not self.of("unproven") and all(d.change == "added" for d in self.drift)
 
-    def as_json(self) -> str:
-        """The exchange format, see the reference."""
+    def as_json(self, made: Provenance) -> str:
+        """The exchange format, see docs/report.md."""
         return json.dumps(
             {
                 "format": FORMAT,
+                **made.heading("verify"),
+                "seed": self.seed,
+                "examples": self.examples,
                 "postgresql": self.postgresql,
                 "system": self.system,
                 "seconds": round(self.seconds, 3),
@@ -72,6 +80,7 @@ class Result:
                 "drift": [str(d) for d in self.drift],
                 "explored": None if self.explored is None else self.explored.as_dict(),
                 "verdicts": [{**asdict(v), "seconds": round(v.seconds, 4)} for v in self.verdicts],
+                "tables": outline(self.catalog),
             },
             indent=2,
             ensure_ascii=False,
@@ -151,7 +160,17 @@ def verify(
         found(verdict)
     ordered = (*(by_id[id_] for id_ in chosen), *of_invariants, *uncovered)
     took = time.perf_counter() - begun
-    return Result(stage.server.version, contract.system, took, ordered, tuple(differences), explored)
+    return Result(
+        stage.server.version,
+        contract.system,
+        took,
+        ordered,
+        tuple(differences),
+        explored,
+        contract.catalog,
+        plan.examples,
+        plan.seed,
+    )
 
 
 def _wanted(id_: str, only: Sequence[str]) -> bool:

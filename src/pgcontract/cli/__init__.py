@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "mutate": ("pgcontract.cli.mutate", "mutate", None),
     "populate": ("pgcontract.cli.populate", "populate", None),
     "bench": ("pgcontract.cli.bench", "app", "Check and compare what hot queries cost."),
+    "report": ("pgcontract.cli.report", "report", None),
     "models": ("pgcontract.cli.models", "models", None),
     "migrate": ("pgcontract.cli.migrate", "app", "Apply, undo and show migrations."),
     "doctor": ("pgcontract.cli.doctor", "doctor", None),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from pgcontract.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pgcontract.execution import Checked, Worth
+    from pgcontract.execution import Checked, Judged, Worth
     from pgcontract.system import System
 
 JSON_FORMAT = 1
@@ -87,23 +86,28 @@ def plans(  # noqa: PLR0913, PLR0917 - a command's options
             found = judged(stage, queries, sizes, worth=worth, told=lambda n: _filling(n, quiet=quiet))
             _show(console, found.checked, found.worth, quiet=quiet)
             if json is not None:
-                options.write_result(json, as_json(system, stage.server.version, found.checked, found.worth))
+                options.write_result(json, as_json(system, stage.server.version, found))
             kept = kept and found.kept
     raise typer.Exit(0 if kept else 1)
 
 
-def as_json(system: System, postgresql: str, checked: Iterable[Checked], worth: Iterable[Worth]) -> str:
-    """The result for programs."""
-    listed = [one.as_dict() for one in checked]
+def as_json(system: System, postgresql: str, found: Judged) -> str:
+    """The result for programs, see docs/report.md."""
+    from pgcontract.contract.outline import outline  # noqa: PLC0415 - as above
+    from pgcontract.provenance import provenance  # noqa: PLC0415
+
+    listed = [one.as_dict() for one in found.checked]
     counts = {word: sum(one["verdict"] == word for one in listed) for word in ("kept", "broken", "empty")}
     return json_format.dumps(
         {
             "format": JSON_FORMAT,
+            **provenance(system.root).heading("bench plans"),
             "postgresql": postgresql,
             "system": system.name,
             **counts,
             "queries": listed,
-            "worth": [one.as_dict() for one in worth],
+            "worth": [one.as_dict() for one in found.worth],
+            "tables": outline(found.catalog),
         },
         indent=2,
         ensure_ascii=False,

@@ -54,6 +54,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's options
     """
     from pgcontract.compare import compare_benchmarks  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415
+    from pgcontract.provenance import provenance  # noqa: PLC0415
     from pgcontract.report import comparison  # noqa: PLC0415
 
     if not floor > 1:
@@ -73,7 +74,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a command's options
             comparison.show(console, result, quiet=quiet)
             results.append(result)
     if json is not None:
-        options.write_result(json, results[0].as_json())
+        options.write_result(json, results[0].as_json(provenance(path)))
     if not any(one.verdict for result in results for one in result.compared):
         raise UsageError(
             "Nothing could be judged.",

@@ -71,6 +71,7 @@ def _mutate(
     from pgcontract.contract import Contract, read  # noqa: PLC0415
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.mutation import mutate as analyse  # noqa: PLC0415
+    from pgcontract.provenance import provenance  # noqa: PLC0415
     from pgcontract.report import mutants  # noqa: PLC0415
 
     console = options.console()
@@ -89,7 +90,7 @@ def _mutate(
 
         result = analyse(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        options.write_result(json, result.as_json())
+        options.write_result(json, result.as_json(provenance(given)))
     words = ["pgcontract", "mutate", *([str(given)] if given else []), "--examples", str(plan.examples * 10)]
     again = shlex.join(words) + (' --from "$FROM"' if from_ else "")
     mutants.show(console, result, str(path), again=again, quiet=quiet, verbose=verbose)

@@ -71,6 +71,7 @@ def _verify(
 ) -> bool:
     from pgcontract.contract import Contract, Difference, read  # noqa: PLC0415
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
+    from pgcontract.provenance import provenance  # noqa: PLC0415
     from pgcontract.report import terminal  # noqa: PLC0415
     from pgcontract.verify import verify as prove  # noqa: PLC0415
 
@@ -97,7 +98,7 @@ def _verify(
 
         result = prove(stage, contract, plan, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        options.write_result(json, result.as_json())
+        options.write_result(json, result.as_json(provenance(given)))
     words = [
         "pgcontract",
         "verify",

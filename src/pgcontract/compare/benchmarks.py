@@ -51,7 +51,7 @@ def compare_benchmarks(a: Path, b: Path, *, floor: float = DEFAULT_SLOWER) -> Re
     return Result(
         str(a),
         str(b),
-        tuple(_compared(name, of_a.benchmarks[name], of_b.benchmarks[name], floor) for name in common),
+        compare_records(of_a, of_b, floor=floor),
         paired=False,
         pinned=False,
         net=False,
@@ -59,6 +59,12 @@ def compare_benchmarks(a: Path, b: Path, *, floor: float = DEFAULT_SLOWER) -> Re
         only_b=tuple(sorted(of_b.benchmarks.keys() - of_a.benchmarks.keys())),
         warnings=tuple(warnings),
     )
+
+
+def compare_records(a: Record, b: Record, *, floor: float = DEFAULT_SLOWER) -> tuple[Compared, ...]:
+    """The benchmarks that both have, in the order of B."""
+    common = (name for name in b.benchmarks if name in a.benchmarks)
+    return tuple(_compared(name, a.benchmarks[name], b.benchmarks[name], floor) for name in common)
 
 
 def read_benchmarks(path: Path) -> Record:

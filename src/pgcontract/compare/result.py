@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pgcontract.compare.statistics import CONFIDENCE, Estimate, Verdict
+from pgcontract.provenance import Provenance
 
 FORMAT: Final = 1
 
@@ -72,6 +73,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     rows: int | None = None
     versions: tuple[str, str] | None = field(default=None)
+    system: str | None = None
 
     def having(self, verdict: Verdict | None) -> Sequence[Compared]:
         """Those with this verdict; None: those that were not judged."""
@@ -84,10 +86,12 @@ class Result:
             return "slower"
         return "faster" if self.having("faster") else "same"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For programs."""
+    def as_dict(self, made: Provenance) -> dict[str, Any]:
+        """For programs, see docs/report.md."""
         return {
             "format": FORMAT,
+            **made.heading("bench compare"),
+            "system": self.system,
             "a": self.a,
             "b": self.b,
             "postgresql": None if self.versions is None else list(self.versions),
@@ -105,6 +109,6 @@ class Result:
             "warnings": list(self.warnings),
         }
 
-    def as_json(self) -> str:
+    def as_json(self, made: Provenance) -> str:
         """The same as text."""
-        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
+        return json.dumps(self.as_dict(made), indent=2, ensure_ascii=False)

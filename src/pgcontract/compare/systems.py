@@ -103,6 +103,7 @@ class Rivals:
             warnings=() if is_pinned else (UNPINNED,),
             rows=self.effort.rows,
             versions=(self.first.version, self.second.version),
+            system=self.b.system.name,
         )
 
     def _compared(self, of_a: Query, of_b: Query, kept: set[tuple[bool, bool]]) -> Compared:

@@ -44,6 +44,8 @@ def check(
                 rows,
                 tuple(measured),
                 limited=query.limited and not query.writes,
+                meaning=query.meaning,
+                sql=query.text,
                 estimated=any(database.indexes[name].estimated for name in query.uses),
             )
         )

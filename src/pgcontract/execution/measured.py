@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pgcontract.plans.tree import Line
+
 Verdict = Literal["kept", "broken", "empty"]
 
 
@@ -32,6 +34,10 @@ class Measured:
     problems: tuple[str, ...] = ()
     shown: str = ""
     """The plan as text, where the promise is broken."""
+    fastest: float | None = None
+    slowest: float | None = None
+    """Of the executions of which ``milliseconds`` is the median; None where it was executed once."""
+    nodes: tuple[Line, ...] = ()
 
     @property
     def ratio(self) -> float | None:
@@ -53,6 +59,9 @@ class Checked:
     """Whether a limit of its own takes the place of the computed one."""
     estimated: bool = False
     """Whether some index's levels are estimated from its size."""
+    meaning: str = ""
+    """What the query is for, in its header's words."""
+    sql: str = ""
     unanswered: bool = False
     """Whether no number of rows that was tried had it return a row."""
 

@@ -7,15 +7,16 @@ from typing import Final, TypeAlias
 
 from pgcontract.execution.facts import Database
 from pgcontract.execution.measured import Measured
-from pgcontract.execution.session import Planned, arrive, executed, prepared, shown
+from pgcontract.execution.session import Planned, arrive, executed, laps, prepared, shown
 from pgcontract.execution.values import SIZES
 from pgcontract.plans.bounds import Bound, Facts, bound_of
 from pgcontract.plans.judging import SORTS, Promised, broken
-from pgcontract.plans.tree import Plan
+from pgcontract.plans.tree import Plan, lines
 from pgcontract.queries import Query
 
 LARGEST: Final = SIZES[0]
 Asked: TypeAlias = tuple[str, Sequence[str]]
+Executed: TypeAlias = tuple[Plan, Facts, Bound, tuple[float, float, float]]
 
 
 def measured_reading(database: Database, query: Query, size: str, values: Sequence[str]) -> list[Measured]:
@@ -26,19 +27,21 @@ def measured_reading(database: Database, query: Query, size: str, values: Sequen
     connection = database.connection
     with prepared(connection, query, "custom"):
         plan = executed(connection, query, values)
+        times = laps(connection, query, values)
     facts = database.facts(query, values)
     bound = bound_of(plan, facts)
-    found = [_judged(database, query, (size, values), (plan, facts, bound), bound.pages, "custom")]
+    found = [_judged(database, query, (size, values), (plan, facts, bound, times), bound.pages, "custom")]
     if query.parameters:
         with prepared(connection, query, "arrived"):
             kept = executed(connection, query, values) if arrive(connection, query, values) else None
+            times = times if kept is None else laps(connection, query, values)
         if kept is not None and (kept.fingerprint, kept.root.buffers) != (plan.fingerprint, plan.root.buffers):
             # what it sorts it has to read before, and it does not know how much that is of these values
             sorts = any(node.kind in SORTS for node in kept.root.walk())
             facts = database.facts(query, values, generic=True, sorts=sorts)
             own = bound_of(kept, facts)
             least = max(bound.pages, own.pages)
-            found.append(_judged(database, query, (size, values), (kept, facts, own), least, "arrived"))
+            found.append(_judged(database, query, (size, values), (kept, facts, own, times), least, "arrived"))
     return found
 
 
@@ -58,12 +61,10 @@ def promised(database: Database, query: Query, uses: Sequence[str], facts: Facts
     )
 
 
-def _judged(
-    database: Database, query: Query, asked: Asked, found: tuple[Plan, Facts, Bound], least: int, planned: Planned
-) -> Measured:
+def _judged(database: Database, query: Query, asked: Asked, found: Executed, least: int, planned: Planned) -> Measured:
     """``least``: the pages that the limit is computed from, where they are not the plan's own bound."""
     size, values = asked
-    plan, facts, bound = found
+    plan, facts, bound, (fastest, typical, slowest) = found
     rows, pages = round(plan.root.rows), plan.root.buffers
     most = query.limit.amount(bound=least, rows=rows)
     # a smaller parent may be found as well by another index, within as many pages
@@ -91,10 +92,13 @@ def _judged(
         indexes=bound.index_pages,
         levels=bound.levels,
         most=most,
-        milliseconds=plan.milliseconds,
+        milliseconds=typical,
         fingerprint=plan.fingerprint,
         problems=tuple(problems),
         shown=text,
+        fastest=fastest,
+        slowest=slowest,
+        nodes=tuple(lines(plan.root)),
     )
 
 

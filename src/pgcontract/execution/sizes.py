@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -14,6 +14,7 @@ from pgcontract.execution.growth import with_growth
 from pgcontract.execution.measured import Checked
 from pgcontract.execution.readiness import readied
 from pgcontract.execution.worth import Worth, worth_of
+from pgcontract.model import Catalog
 from pgcontract.queries import Query
 
 
@@ -23,6 +24,7 @@ class Judged:
 
     checked: list[Checked]
     worth: list[Worth]
+    catalog: Catalog = field(default_factory=Catalog)
 
     @property
     def kept(self) -> bool:
@@ -44,6 +46,7 @@ def judged(
     """
     checked: list[Checked] = []
     valued: list[Worth] = []
+    catalog = Catalog()
     for rows in sizes:
         told(rows)
         with stage.clone() as clone, psycopg.connect(clone.dsn, autocommit=True) as connection:
@@ -54,4 +57,4 @@ def judged(
             if worth and rows == max(sizes):
                 valued = worth_of(connection, queries, rows)
             checked += check(connection, queries, rows)
-    return Judged(with_growth(checked), valued)
+    return Judged(with_growth(checked), valued, catalog)

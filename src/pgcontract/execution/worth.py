@@ -12,6 +12,7 @@ from psycopg import sql
 from pgcontract.execution.facts import Database
 from pgcontract.execution.session import executed, prepared
 from pgcontract.execution.values import values_of
+from pgcontract.plans.tree import Line, lines
 from pgcontract.queries import Query
 
 TIMES: Final = 3
@@ -29,6 +30,8 @@ class Worth:
     milliseconds_with: float
     milliseconds_without: float
     instead: str
+    nodes_with: tuple[Line, ...] = ()
+    nodes_without: tuple[Line, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -65,6 +68,8 @@ def worth_of(connection: psycopg.Connection[Any], queries: Iterable[Query], rows
                     min(plan.milliseconds for plan in before),
                     min(plan.milliseconds for plan in after),
                     after[-1].fingerprint,
+                    tuple(lines(before[-1].root)),
+                    tuple(lines(after[-1].root)),
                 )
             )
     return found

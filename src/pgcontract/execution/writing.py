@@ -15,7 +15,7 @@ from pgcontract.execution.session import executed, prepared, shown, told
 from pgcontract.execution.values import SIZES, literal, literals
 from pgcontract.plans.bounds import Facts
 from pgcontract.plans.judging import LARGE, broken
-from pgcontract.plans.tree import Plan
+from pgcontract.plans.tree import Plan, lines
 from pgcontract.queries import Query
 
 TIMES: Final = 3
@@ -97,6 +97,7 @@ def measured_writing(database: Database, query: Query, size: str, values: Sequen
             wal=logged,
             problems=tuple(problems),
             shown=text,
+            nodes=tuple(lines(plan.root)),
         )
     ]
 

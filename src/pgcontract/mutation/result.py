@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from pgcontract.provenance import Provenance
+
 FORMAT = 1
 
 Fate = Literal["killed by proof", "killed by drift only", "survived", "equivalent", "impaired"]
@@ -46,12 +48,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All mutants of one system. ``unlisted`` reasons of survivors.toml name no survivor."""
+    """All mutants of one system, or a ``sample`` of so many; 0 for all."""
 
     postgresql: str
     system: str
     seconds: float
     judged: tuple[Judged, ...]
+    seed: int = 0
+    sample: int = 0
 
     def of(self, *fates: Fate) -> tuple[Judged, ...]:
         """The mutants of these fates."""
@@ -68,15 +72,17 @@ class Result:
         counting = [j for j in self.judged if j.counts]
         return len(self.of("killed by proof")) / len(counting) if counting else 1.0
 
-    def as_json(self) -> str:
-        """The exchange format, see the reference."""
+    def as_json(self, made: Provenance) -> str:
+        """The exchange format, see docs/report.md."""
 
         def told(fate: Fate) -> list[dict[str, str | None]]:
             return [
                 {
                     "id": j.id,
                     "operator": j.operator,
+                    "what": j.what,
                     "promise": j.promise,
+                    "kind": j.kind,
                     "ddl": j.ddl,
                     "reason": j.reason,
                     "listed": j.listed,
@@ -87,6 +93,9 @@ class Result:
         return json.dumps(
             {
                 "format": FORMAT,
+                **made.heading("mutate"),
+                "seed": self.seed,
+                "sample": self.sample,
                 "postgresql": self.postgresql,
                 "system": self.system,
                 "seconds": round(self.seconds, 3),
@@ -101,6 +110,7 @@ class Result:
                     {
                         "id": j.id,
                         "operator": j.operator,
+                        "what": j.what,
                         "promise": j.promise,
                         "kind": j.kind,
                         "killer": j.killer,

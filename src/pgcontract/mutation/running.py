@@ -80,7 +80,8 @@ def mutate(
             told(task.number, (_committed(stage, known, frozen, id_, mutant) for id_, mutant in task.mutants))
     # in the order of the contract, so that the same is found each time
     ordered = tuple(j for _, part in sorted(by_task.items()) for j in part)
-    return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered)
+    took = time.perf_counter() - begun
+    return Result(stage.server.version, contract.system, took, ordered, plan.seed, plan.sample)
 
 
 def _chosen(

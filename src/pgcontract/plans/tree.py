@@ -60,6 +60,17 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One node as people read it: how deep it stands, what it does, and the rows and pages that came of it."""
+
+    depth: int
+    what: str
+    rows: int
+    pages: int
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A statement's plan, and what became of it when it was executed.
 
@@ -80,6 +91,13 @@ class Plan:
     def fingerprint(self) -> str:
         """Its nodes with their tables and indexes, without any number."""
         return _fingerprint(self.root)
+
+
+def lines(node: Node, depth: int = 0) -> Iterator[Line]:
+    """A node and those below it, from above to below."""
+    yield Line(depth, _told(node), round(node.rows), node.buffers, node.index)
+    for child in node.children:
+        yield from lines(child, depth + 1)
 
 
 def read_plan(text: str | list[Any], values: Mapping[int, str] | None = None) -> Plan:
@@ -133,9 +151,13 @@ def _spilled(said: Mapping[str, Any]) -> int:
     return max(own, 0)
 
 
-def _fingerprint(node: Node) -> str:
+def _told(node: Node) -> str:
     words = [node.kind]
     words += [f"on {node.relation}"] if node.relation else []
     words += [f"by {node.index}"] if node.index else []
+    return " ".join(words)
+
+
+def _fingerprint(node: Node) -> str:
     below = ", ".join(_fingerprint(child) for child in node.children)
-    return f"{' '.join(words)}{f' ({below})' if below else ''}"
+    return f"{_told(node)}{f' ({below})' if below else ''}"
