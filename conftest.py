@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.contract.fix_social_selling",
     "tests.contract.fix_exploring",
     "tests.integration.fix_values",
+    "tests.browser.fix_browser",
 ]
 
 

@@ -29,13 +29,13 @@ def test_every_supported_major_is_in_the_matrices() -> None:
     assert listed(WORKFLOW, "postgresql") == majors
     assert f"pg{{{','.join(majors)}}}" in TOX
     for major in majors:
-        assert f'pg{major}: pytest --pg {major} -m "not perf" --contract-examples 50 {{posargs}}' in TOX
+        assert f'pg{major}: pytest --pg {major} -m "not perf and not browser" --contract-examples 50 {{posargs}}' in TOX
 
 
 def test_plain_pytest_leaves_out_what_ci_runs_and_what_is_measured() -> None:
     """Every marker is said once; the command line's `-m` takes the place of the configured one."""
     settings = PROJECT["tool"]["pytest"]["ini_options"]
-    assert settings["addopts"][-2:] == ["-m", "not perf and not thorough"]
+    assert settings["addopts"][-2:] == ["-m", "not perf and not thorough and not browser"]
     assert sorted(marker.partition(":")[0] for marker in settings["markers"]) == ["perf", "thorough"]
 
 

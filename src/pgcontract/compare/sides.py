@@ -97,9 +97,11 @@ def _committed(path: Path, ref: str) -> Iterator[Path]:
         seen=f"{relative} in {ref}",
     )
     with tempfile.TemporaryDirectory(prefix="pgcontract-commit-") as folder:
+        # a system may be called by its folder's name, and be the repository's own folder
+        whole = Path(folder) / Path(top.decode().strip()).name
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-        yield Path(folder) / relative
+            tar.extractall(whole, filter="data")
+        yield whole / relative
 
 
 def _git(folder: Path, *arguments: str, failing: str, seen: str) -> bytes:

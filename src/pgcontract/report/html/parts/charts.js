@@ -34,10 +34,12 @@ const MARKERS = [
   (x, y) => svg("path", { d: `M${x} ${y - 4.6}l4.6 4.6l-4.6 4.6l-4.6 -4.6z` }),
 ];
 
-const decades = (low, high) => {
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) ticks.push(10 ** power);
-  return ticks;
+// Powers of ten; where fewer than three fit in, what lies between them as well.
+const ticksOf = (low, high) => {
+  const powers = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) powers.push(10 ** power);
+  const within = (steps) => powers.flatMap((power) => steps.map((step) => step * power)).filter((tick) => tick >= low && tick <= high);
+  return [[1], [1, 3], [1, 2, 5]].map(within).find((ticks) => ticks.length > 2) ?? within([1, 1.5, 2, 3, 4, 5, 6, 8]);
 };
 const short = (value) => (value >= 1e6 ? `${value / 1e6}M` : value >= 1000 ? `${value / 1000}k` : `${Number(value.toPrecision(3))}`);
 
@@ -53,8 +55,7 @@ const lines = ({ title, xLabel, yLabel, series }) => {
   const at = (value, low, high, from, to) => from + ((Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low))) * (to - from);
   const x = (value) => at(value, x0, x1, left, width - right);
   const y = (value) => at(Math.max(value, y0), y0, y1, height - bottom, top);
-  const inside = (low, high) => (tick) => tick >= low && tick <= high;
-  const yTicks = decades(y0, y1).filter(inside(y0, y1));
+  const yTicks = ticksOf(y0, y1);
   const xTicks = [...new Set(xs)].sort((a, b) => a - b);
   // direct labels at the ends of lines, pushed apart where they would touch
   const ends = shown.map((one) => ({ one, y: y(one.points.at(-1)[1]) })).sort((a, b) => a.y - b.y);
@@ -69,7 +70,7 @@ const lines = ({ title, xLabel, yLabel, series }) => {
     svg(
       "svg",
       { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}. The numbers are in the table beside it.` },
-      (yTicks.length ? yTicks : [y0 * 1.25, y1 / 1.25]).map((tick) => [
+      yTicks.map((tick) => [
         svg("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
         svg("text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
       ]),

@@ -23,22 +23,37 @@ const number = (value) => value.toLocaleString("en");
 const count = (value, noun, many = `${noun}s`) => `${number(value)} ${value === 1 ? noun : many}`;
 const milliseconds = (value) => (value === null ? "–" : `${value >= 100 ? number(Math.round(value)) : Number(value.toPrecision(2))} ms`);
 
+// Narrow screens have no room for headings above: each cell carries its own.
+const labelled = (row, headings) => {
+  [...row.children].forEach((cell, n) => n && headings[n] && cell.setAttribute("data-label", headings[n].text ?? headings[n]));
+  return row;
+};
+
+const heading = (said) => el("th", { scope: "col", class: said.kind ?? null }, said.text ?? said);
+const num = (text) => ({ text, kind: "num" });
+const mark = (text) => ({ text, kind: "mark" });
+
 const table = (caption, headings, rows, attributes = {}) =>
   el(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el(
       "table",
-      attributes,
+      { class: "cards", ...attributes },
       el("caption", { class: "heard" }, caption),
-      el("thead", {}, el("tr", {}, headings.map((h) => (h instanceof Node ? h : el("th", { scope: "col" }, h))))),
-      el("tbody", {}, rows),
+      el("thead", {}, el("tr", {}, headings.map(heading))),
+      el("tbody", {}, rows.map((row) => labelled(row, headings))),
     ),
   );
 
 const option = (value, text, selected = false) => el("option", { value, selected }, text);
 
-const field = (label, control) => el("label", { class: "field" }, el("span", {}, label), control);
+let fields = 0;
+const field = (label, control) => {
+  fields += 1;
+  control.id = `field-${fields}`;
+  return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
+};
 
 const select = (label, options, value, changed) => {
   const control = el("select", { onchange: () => changed(control.value) }, options.map(([v, t]) => option(v, t, v === value)));

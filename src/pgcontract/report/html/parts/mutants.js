@@ -76,13 +76,13 @@ const mutantsSection = (system) => {
   const each = kinds.map(({ kind, own }) => line(kind, own)).sort((a, b) => a.lowest - b.lowest);
   const sampled = runs.some((run) => run.sample);
   const alive = survivors(part);
-  const headings = ["kind", "what became of them", "mutants", "alive", ...runs.map((run) => `killed on ${run.major}`)];
+  const headings = ["kind", "what became of them", num("mutants"), num("alive"), ...runs.map((run) => num(`killed on ${run.major}`))];
   return el(
     "section",
     { id: "mutants", tabindex: "-1" },
     el("h2", {}, "Mutants"),
     el("p", { class: "dim" }, "Each is one small change that breaks one promise; a proof should notice it by behaviour.", sampled ? " A sample was tried, not all." : "", " ", [..."kdse"].map((letter) => el("span", { class: `legend swatch ${FATES[letter].tone}` }, FATES[letter].word))),
-    table("Mutants by kind", headings.map((h, n) => el("th", { scope: "col", class: n > 1 ? "num" : null }, h)), [all.row, ...each.map((one) => one.row)]),
+    table("Mutants by kind", headings, [all.row, ...each.map((one) => one.row)]),
     alive.length
       ? [el("h3", {}, "Alive"), shortened(alive, 12, ({ index, runs: where }) => el("li", {}, link(cut(mutantName(part, index), 130), () => openMutant(system, index), { class: "link name" }), el("span", { class: "dim" }, ` on ${where.map((run) => run.major).join(", ")}`)))]
       : el("p", { class: "good" }, "✓ None is alive without a reason that somebody gave."),

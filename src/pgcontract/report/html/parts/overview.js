@@ -1,19 +1,20 @@
 // The answer first: what is broken, where, and what grew worse.
 
+const listed = (said) => (said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${said.at(-1)}` : said.join(""));
+
+const summed = (part, found) => DATA.systems.filter((system) => system[part]).reduce((sum, system) => sum + found(system[part]).length, 0);
+
 const headline = () => {
-  const parts = DATA.systems.filter((system) => system.promises);
-  const broken = parts.reduce((sum, system) => sum + failures(system.promises).reduce((n, group) => n + group.found.length, 0), 0);
-  const unproven = parts.reduce((sum, system) => sum + withWorst(system.promises, "u").length, 0);
-  const queries = DATA.systems.filter((system) => system.queries).reduce((sum, system) => sum + brokenQueries(system.queries).length, 0);
-  const worse = DATA.changes.reduce((sum, change) => sum + change.items.filter((item) => item.verdict === "worse").length, 0);
-  const said = [
-    broken && `${count(broken, "promise is", "promises are")} broken`,
-    queries && `${count(queries, "hot query is", "hot queries are")} broken`,
-    worse && `${count(worse, "thing grew", "things grew")} worse`,
-    unproven && `${count(unproven, "promise is", "promises are")} unproven`,
-  ].filter(Boolean);
-  if (said.length) return { text: `${said.join(", ").replace(/, ([^,]*)$/, " and $1")}.`, tone: broken || queries || worse ? "bad" : "warn" };
-  return { text: parts.length ? "Every promise is proven." : "Nothing is broken.", tone: "good" };
+  const broken = [[summed("promises", (part) => withWorst(part, "b")), "promise", "promises"], [summed("queries", brokenQueries), "hot query", "hot queries"]].filter(([n]) => n);
+  const unproven = summed("promises", (part) => withWorst(part, "u"));
+  if (broken.length) return { text: `${listed(broken.map(([n, one, many]) => count(n, one, many)))} ${broken.length > 1 || broken[0][0] > 1 ? "are" : "is"} broken.`, tone: "bad" };
+  if (unproven) return { text: `Nothing is broken; ${count(unproven, "promise")} could not be proven.`, tone: "warn" };
+  return { text: summed("promises", (part) => part.ids) ? "Every promise is proven." : "Nothing is broken.", tone: "good" };
+};
+
+const sinceThen = () => {
+  const said = Object.entries(WORSE).map(([what, { noun }]) => [noun, worseOf(what).length]).filter(([, n]) => n).map(([noun, n]) => count(n, noun, noun.replace(/y$/, "ie").replace(/$/, "s")));
+  return said.length ? el("p", { class: "since bad" }, el("span", { "aria-hidden": "true" }, "▲ "), `${listed(said)} grew worse since the last run.`) : null;
 };
 
 const withWorst = (part, letter) => {
@@ -68,18 +69,16 @@ const systemsTable = (show) => {
         : cell("–", "dim"),
       cell(idle ? (idle.length ? link(`${number(idle.length)} not needed`, () => show(system, "indexes")) : "all needed") : "–", ""),
     ];
-    // narrow screens have no heading above a cell
-    cells.forEach((one, n) => one.setAttribute("data-label", headings[n + 1]));
     return el("tr", {}, el("th", { scope: "row" }, link(system.name, () => show(system, "schema"))), cells);
   });
-  return table("Each schema on each version", headings.map((h, n) => el("th", { scope: "col", class: n ? "num" : null }, h)), rows, { class: "wide" });
+  return table("Each schema on each version", headings.map((text, n) => (n ? num(text) : text)), rows, { class: "cards wide" });
 };
 
 // One group of things to look at: a heading that says how many, and the things, each a click away.
 const cut = (text, most = 96) => (text.length > most ? `${text.slice(0, most)}…` : text);
 const group = (title, tone, items, drawn, most = 6) =>
   items.length
-    ? el("section", { class: `group ${tone}` }, el("h3", {}, title, " ", el("span", { class: "how-many" }, number(items.length))), shortened(items, most, (item) => el("li", {}, drawn(item))))
+    ? el("section", { class: `group ${tone}` }, el("h2", {}, title, " ", el("span", { class: "how-many" }, number(items.length))), shortened(items, most, (item) => el("li", {}, drawn(item))))
     : null;
 
 const attention = (show) => {
@@ -99,6 +98,7 @@ const attention = (show) => {
   return [
     [...promises].map(([key, found]) => group(key[0].toUpperCase() + key.slice(1), "bad", found, promise)),
     group("Hot queries whose promise is broken", "bad", each("queries", (system) => brokenQueries(system.queries)), query),
+    worsened(),
     group("Promises without evidence", "warn", each("promises", (system) => withWorst(system.promises, "u")), promise),
     group("Indexes that no hot query needs", "warn", each("queries", (system) => unneeded(system.queries)), index),
     group("Mutants that no proof killed", "warn", alive, ({ system, index: n }) => [prefix(system), link(cut(mutantName(system.mutants, n)), () => openMutant(system, n), { class: "link name" })], 4),
@@ -108,11 +108,12 @@ const attention = (show) => {
 
 const overview = (show) => {
   const { text, tone } = headline();
-  const groups = [worsened(), ...attention(show)].flat().filter(Boolean);
+  const groups = attention(show).flat().filter(Boolean);
   return el(
     "section",
     { id: "answer", tabindex: "-1" },
     el("h1", { class: tone }, text),
+    sinceThen(),
     el("p", { class: "dim" }, looked()),
     DATA.systems.length ? systemsTable(show) : null,
     groups.length ? el("div", { class: "groups" }, groups) : null,

@@ -95,7 +95,7 @@ const breakingOf = (told, clause) => {
     el("h3", {}, "What breaks it"),
     breaking
       ? [
-          facts([["Promised", breaking.promised], ["Seen", breaking.seen]]),
+          facts([["Promised", /^[0-9A-Z]{5}( |$)/.test(breaking.promised) ? `refused with ${breaking.promised}` : breaking.promised], ["Seen", breaking.seen]]),
           breaking.change.map((step) => rowTable(step, clause)),
           breaking.reference.length ? [el("p", {}, "It is compared with:"), breaking.reference.map((step) => rowTable(step, clause))] : null,
           breaking.around.length ? el("details", {}, el("summary", {}, `${count(breaking.around.length, "statement")} before it`), breaking.around.map((step) => rowTable(step, clause))) : null,
@@ -133,7 +133,7 @@ const openPromise = (system, index) => {
     shown ? breakingOf(part.results[shown.n].told[index], part.clause[index]) : null,
     shown && broken.length > 1 ? el("p", { class: "dim" }, `As seen on ${runName(shown)}.`) : null,
     el("h3", {}, "Verdicts"),
-    table("Verdicts of this promise", ["version", "verdict", "accepted", "refused"].map((h, n) => el("th", { scope: "col", class: n > 1 ? "num" : null }, h)), rows),
+    table("Verdicts of this promise", ["version", "verdict", num("accepted"), num("refused")], rows),
     evidence.length ? [el("h3", {}, "The first values that were tried"), el("div", { class: "two" }, evidence)] : null,
     mutantsOf(system, id),
   );

@@ -1,5 +1,7 @@
 // Hot queries: pages against what is promised, time by size, plans side by side, and what indexes are worth.
 
+const MOST_QUERIES = 25;
+
 const planText = (part, plan) => el("pre", { class: "plan", tabindex: "0" }, plan.map(([depth, what, rows, pages]) => el("span", { class: "plan-line" }, `${"  ".repeat(depth)}${depth ? "└ " : ""}${part.words[what]}`, el("span", { class: "dim" }, `  ${count(rows, "row")}, ${count(pages, "page")}\n`))));
 
 const sideBySide = (pairs) => el("div", { class: "two" }, pairs.map(([title, content]) => el("div", {}, el("h4", {}, title), content)));
@@ -48,23 +50,35 @@ const plansOf = (part, index, runs) => {
   return [...seen.values()].map(({ names, plan }) => [`Plan on ${names.join(", ")}`, planText(part, plan)]);
 };
 
+// What is wrong, on the largest database first, with the majors that say so.
+const problemsOf = (part, index, runs) => {
+  const found = new Map();
+  for (const run of runs)
+    for (const size of sizesOf(part, run, index).toReversed())
+      for (const problem of size.problems) {
+        const key = `${number(size.rows)} rows: ${problem}`;
+        found.set(key, [...(found.get(key) ?? []), run.major]);
+      }
+  return [...found].map(([problem, majors]) => `${problem} (on ${[...new Set(majors)].join(", ")})`);
+};
+
 const openQuery = (system, index) => {
   const part = system.queries;
   const name = part.names[index];
   const runs = columns(part, true).filter((run) => part.results[run.n][index]);
   const newest = runs.filter((run) => run.newest);
-  const problems = [...new Set(newest.flatMap((run) => sizesOf(part, run, index).flatMap((size) => size.problems.map((p) => `${run.major}, ${number(size.rows)} rows: ${p}`))))];
+  const problems = problemsOf(part, index, newest);
   const worth = part.worth.filter((one) => one.query === name);
   const change = DATA.changes.find((one) => one.what === "queries" && one.system === system.name && one.items.some((item) => item.name === name));
   open(
     name,
     `${system.name} · hot query`,
     part.meaning[index] ? el("p", {}, part.meaning[index]) : null,
-    problems.length ? [el("h3", { class: "bad" }, "What breaks its promise"), el("ul", {}, problems.map((problem) => el("li", {}, problem)))] : null,
+    problems.length ? [el("h3", { class: "bad" }, "What breaks its promise"), shortened(problems, 3, (problem) => el("li", {}, problem), (items) => el("ul", {}, items))] : null,
     facts([["Uses", part.uses[index].join(", ") || "no index"], ["At most", `${part.promise[index]} pages`]]),
     change ? [el("h3", {}, "Since the run before"), changedQuery(change.items.find((item) => item.name === name)), el("p", { class: "dim" }, `${change.a} and ${change.b}`)] : null,
     chartsOf(part, index, newest),
-    table("What was measured", ["version", "rows", "pages", "bound", "limit", "median, least to most", "promise"].map((h, n) => el("th", { scope: "col", class: n && n < 6 ? "num" : null }, h)), sizeRows(part, index, runs)),
+    table("What was measured", ["version", num("rows"), num("pages"), num("bound"), num("limit"), num("median, least to most"), "promise"], sizeRows(part, index, runs)),
     el("h3", {}, "Plans on the largest database"),
     sideBySide(plansOf(part, index, runs)),
     worth.map((one) => [
@@ -100,17 +114,17 @@ const queriesSection = (system) => {
       }),
       verdicts.map((verdict) => el("td", { class: "mark" }, verdict ? badge(KEPT[verdict]) : "–")),
     );
-  const headings = ["query", "pages of what is allowed", "pages", ...runs.map((run) => `time on ${run.major}`), ...runs.map((run) => `${run.major}`)];
-  const kinds = [null, null, "num", ...runs.map(() => "num"), ...runs.map(() => "mark")];
-  const body = el("tbody");
-  const framed = shortened(rows, 25, drawn, (children) => { body.append(...children); return body; });
-  const more = framed === body ? null : framed.querySelector(":scope > .more");
+  const headings = ["query", "pages of what is allowed", num("pages"), ...runs.map((run) => num(`time on ${run.major}`)), ...runs.map((run) => mark(`${run.major}`))];
+  const framed = table("Hot queries", headings, rows.slice(0, MOST_QUERIES).map(drawn));
+  const body = framed.querySelector("tbody");
+  const left = rows.slice(MOST_QUERIES);
+  const more = left.length ? button(`Show ${number(left.length)} more`, () => { body.append(...left.map((row) => labelled(drawn(row), headings))); more.remove(); }, { class: "more" }) : null;
   return el(
     "section",
     { id: "queries", tabindex: "-1" },
     el("h2", {}, "Hot queries"),
     el("p", { class: "dim" }, "On the largest database that was tried. The mark in a bar is what the query may take."),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Hot queries" }, el("table", {}, el("caption", { class: "heard" }, "Hot queries"), el("thead", {}, el("tr", {}, headings.map((h, n) => el("th", { scope: "col", class: kinds[n] }, h)))), body)),
+    framed,
     more,
   );
 };
@@ -138,13 +152,13 @@ const indexesSection = (system) => {
       el("td", { class: "num" }, milliseconds(one.milliseconds[1])),
     ),
   );
-  const headings = ["index", "pages, log scale", "with", "without", "worth", "time with", "without"];
+  const headings = ["index", "pages, log scale", ...["pages with", "without", "worth", "time with", "without"].map(num)];
   return el(
     "section",
     { id: "indexes", tabindex: "-1" },
     el("h2", {}, "Indexes"),
     idle.length ? [el("h3", { class: "warn" }, "No hot query needs"), listed(idle, serves)] : el("p", { class: "good" }, "✓ Every index that no constraint made is needed by a hot query."),
     weak.length ? [el("h3", {}, "Promised, and the query touches no page more without"), listed(weak, serves)] : null,
-    rows.length ? [el("h3", {}, "What they are worth"), table("What indexes are worth", headings.map((h, n) => el("th", { scope: "col", class: n > 1 ? "num" : null }, h)), rows)] : null,
+    rows.length ? [el("h3", {}, "What they are worth"), table("What indexes are worth", headings, rows)] : null,
   );
 };
