@@ -79,17 +79,29 @@ def test_all_promises_proven(system: Path, tmp_path: Path) -> None:
     one = next(v for v in found["verdicts"] if v["id"] == "children.chk_age")
     assert set(one) == {
         *("id", "kind", "clause", "verdict", "accepts", "rejects", "seconds", "reason", "counterexample", "because"),
+        *("table", "accepted", "refused", "breaking"),
     }
+    assert (one["table"], one["breaking"]) == ("children", None)
+    assert {"age = '0'", "age = '17'"} <= set(one["accepted"])
+    assert {"age = '-1'", "age = '18'"} <= set(one["refused"])
+    assert (found["command"], found["seed"], found["commit"]) == ("verify", 0, None)
+    children = next(table for table in found["tables"] if table["name"] == "children")
+    assert [(fk["columns"], fk["references"]) for fk in children["foreign_keys"]] == [(["parent_id"], "parents")]
     assert one["accepts"] > 0 < one["rejects"]
     for heading in ("kind", "promises", "proven", "broken", "unproven", "seconds", "referential action"):
         assert heading in result.stdout
 
 
-def test_a_broken_promise_is_shown_with_its_replay(system: Path) -> None:
-    """Exit 1; drift is told first; the counterexample is SQL, and the replay finds it again."""
+def test_a_broken_promise_is_shown_with_its_replay(system: Path, tmp_path: Path) -> None:
+    """Exit 1; drift is told first; the counterexample is SQL, and a row in the JSON; the replay finds it again."""
     write(system, SCHEMA.replace("AND 17", "AND 18"))
-    result = pgcontract("verify", system)
+    result = pgcontract("verify", system, "--json", tmp_path / "out.json")
     assert result.returncode == 1, result.stdout + result.stderr
+    (broken,) = (v for v in json.loads((tmp_path / "out.json").read_text())["verdicts"] if v["verdict"] == "broken")
+    assert (broken["breaking"]["promised"], broken["breaking"]["seen"]) == ("23514 naming chk_age", "accepted")
+    (step,) = broken["breaking"]["change"]
+    assert (step["table"], step["row"]["age"]) == ("children", "18")
+    assert step["sql"] in broken["counterexample"]
     assert result.stdout.index("drifted") < result.stdout.index("broken children.chk_age")
     assert """INSERT INTO "public"."children" ("id", "age") VALUES""" in result.stdout
     replay = next(line for line in result.stdout.splitlines() if "replay: pgcontract " in line)

@@ -36,7 +36,7 @@ def test_plain_pytest_leaves_out_what_ci_runs_and_what_is_measured() -> None:
     """Every marker is said once; the command line's `-m` takes the place of the configured one."""
     settings = PROJECT["tool"]["pytest"]["ini_options"]
     assert settings["addopts"][-2:] == ["-m", "not perf and not thorough and not browser"]
-    assert sorted(marker.partition(":")[0] for marker in settings["markers"]) == ["perf", "thorough"]
+    assert sorted(marker.partition(":")[0] for marker in settings["markers"]) == ["browser", "perf", "thorough"]
 
 
 def test_every_python_is_in_the_matrices() -> None:

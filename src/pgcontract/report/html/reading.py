@@ -113,7 +113,7 @@ def _verified(file: str, said: Said) -> Verified:
         int(said["seed"]),
         verdicts,
         _texts(said["drift"]),
-        _outline(said["tables"]),
+        read_outline(said["tables"]),
     )
 
 
@@ -176,7 +176,7 @@ def _planned(file: str, said: Said) -> Planned:
         _origin(file, said),
         tuple(_query(name, sizes) for name, sizes in by_name.items()),
         tuple(_worth(one) for one in said["worth"]),
-        _outline(said["tables"]),
+        read_outline(said["tables"]),
     )
 
 
@@ -258,7 +258,8 @@ def _origin(file: str, said: Said) -> Origin:
     return Origin(file, system, postgresql, date, _optional(said["commit"]))
 
 
-def _outline(tables: Sequence[Said]) -> Outline:
+def read_outline(tables: Sequence[Said]) -> Outline:
+    """Tables as ``contract.outline`` tells them. Raises KeyError, TypeError."""
     return Outline(
         tuple(_text(table["name"]) for table in tables),
         {_text(t["name"]): _text(t["partition_of"]) for t in tables if t["partition_of"] is not None},

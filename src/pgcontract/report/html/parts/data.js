@@ -58,6 +58,17 @@ const letters = (part, index, runs) => runs.map((run) => part.results[run.n].ver
 // The worst of what some runs say.
 const worst = (found) => [..."bun."].find((letter) => found.includes(letter) && letter !== ".") ?? (found.includes("p") ? "p" : ".");
 
+// What the newest runs say of each promise: their letters, and the worst of them. Asked for often, found once.
+const known = new WeakMap();
+const newest = (part) => {
+  if (!known.has(part)) {
+    const runs = columns(part);
+    const found = part.ids.map((_, index) => letters(part, index, runs));
+    known.set(part, { runs, found, worst: found.map(worst) });
+  }
+  return known.get(part);
+};
+
 const counted = (part, run) => {
   const found = { p: 0, b: 0, u: 0, n: 0, ".": 0 };
   for (const letter of part.results[run.n].verdicts) found[letter] += 1;
@@ -66,10 +77,9 @@ const counted = (part, run) => {
 
 // Promises that are broken somewhere, by the majors on which they are.
 const failures = (part) => {
-  const runs = columns(part);
+  const { runs, found: all } = newest(part);
   const groups = new Map();
-  part.ids.forEach((_, index) => {
-    const found = letters(part, index, runs);
+  all.forEach((found, index) => {
     if (!found.includes("b")) return;
     const key = runs.filter((_run, n) => found[n] === "b").map((run) => run.major).join(", ");
     if (!groups.has(key)) groups.set(key, { key, only: found.replaceAll("b", "").replaceAll(".", "") !== "", found: [] });

@@ -23,6 +23,7 @@ const sections = (system, chosen) =>
 // Show a schema's sections, and go to one of them where it is asked for.
 const show = (system, section, chosen = {}) => {
   const parts = sections(system, chosen);
+  chosenSystem = system;
   const tabs = DATA.systems.map((one) => button(one.name, () => show(one, null), { class: "tab", "aria-pressed": one === system ? "true" : "false" }));
   place.replaceChildren(
     el(
@@ -36,10 +37,21 @@ const show = (system, section, chosen = {}) => {
   if (section) go(section);
 };
 
+// On paper there is no choosing: every schema is printed, the chosen one first.
+let chosenSystem;
+let printed;
+addEventListener("beforeprint", () => {
+  const others = DATA.systems.filter((system) => system !== chosenSystem);
+  printed = el("div", { class: "printed" }, others.map((system) => [el("h2", {}, system.name), sections(system, {}).map(([, , content]) => content)]));
+  place.after(printed);
+});
+addEventListener("afterprint", () => printed.remove());
+
 loaded().then((data) => {
   DATA = data;
   document.getElementById("made").textContent = `report of ${when(DATA.made)} UTC, by pgcontract ${DATA.version}`;
   main.replaceChildren(...[overview(show), changesSection(), place].filter(Boolean));
   if (DATA.systems.length) show(DATA.systems[0], null);
+  performance.mark("ready");
   main.dataset.ready = "";
 });

@@ -17,10 +17,7 @@ const sinceThen = () => {
   return said.length ? el("p", { class: "since bad" }, el("span", { "aria-hidden": "true" }, "▲ "), `${listed(said)} grew worse since the last run.`) : null;
 };
 
-const withWorst = (part, letter) => {
-  const runs = columns(part);
-  return part.ids.map((_, index) => index).filter((index) => worst(letters(part, index, runs)) === letter);
-};
+const withWorst = (part, letter) => newest(part).worst.flatMap((found, index) => (found === letter ? [index] : []));
 
 const brokenQueries = (part) => {
   const runs = columns(part);

@@ -25,7 +25,7 @@ const promisesSection = (system, chosen) => {
   const row = (runs) => ({ index, found }) =>
     el(
       "tr",
-      {},
+      { class: worst(found) === "p" ? "proven" : null },
       el("th", { scope: "row" }, link(part.ids[index], () => openPromise(system, index), { class: "link name" }), el("span", { class: "clause" }, part.clause[index])),
       el("td", { class: "kind dim" }, part.kinds[part.kind[index]]),
       runs.map((_, n) => el("td", { class: "mark" }, badge(VERDICTS[found[n]]))),
@@ -43,6 +43,8 @@ const promisesSection = (system, chosen) => {
     rows.sort((a, b) => a.rank - b.rank);
     head.replaceChildren(el("tr", {}, el("th", { scope: "col" }, "promise"), el("th", { scope: "col", class: "kind" }, "kind"), runs.map((run) => el("th", { scope: "col", class: "mark", title: runName(run) }, heard("PostgreSQL "), columnName(run, part)))));
     body.replaceChildren(...rows.slice(0, MOST_ROWS).map(row(runs)));
+    // on paper, what is proven is a number, unless it was asked for
+    body.classList.toggle("asked", rows.length < part.ids.length);
     const left = rows.length - MOST_ROWS;
     more.replaceChildren(...(left > 0 ? [button(`Show ${number(left)} more`, () => { body.append(...rows.slice(MOST_ROWS).map(row(runs))); more.replaceChildren(); }, { class: "more" })] : []));
     told.textContent = rows.length === part.ids.length ? count(rows.length, "promise") : `${number(rows.length)} of ${count(part.ids.length, "promise")}`;
@@ -70,6 +72,7 @@ const promisesSection = (system, chosen) => {
     el("h2", {}, "Promises"),
     controls,
     told,
+    el("p", { class: "dim paper" }, "Promises that are proven are counted here and not printed."),
     el("div", { class: "scroll matrix-frame" }, el("table", { class: "matrix" }, el("caption", { class: "heard" }, `Promises of ${system.name} on each version`), head, body)),
     more,
   );

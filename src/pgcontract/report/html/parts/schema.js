@@ -1,14 +1,12 @@
 // The tables and what refers to what; how far each table's promises are proven, by fill, mark and number.
 
-const ofTable = (part, name) => {
-  const runs = columns(part);
-  const found = { p: 0, b: 0, u: 0, n: 0 };
-  const names = [name, ...Object.entries(part.picture.parts).filter(([, parent]) => parent === name).map(([own]) => own)];
-  const wanted = new Set(names.map((one) => part.tables.indexOf(one)));
-  part.ids.forEach((_, index) => {
-    if (!wanted.has(part.table[index])) return;
-    const letter = worst(letters(part, index, runs));
-    if (letter in found) found[letter] += 1;
+// How many promises of each table are proven, broken, unproven; partitions count with the table that they are a part of.
+const byTable = (part) => {
+  const found = new Map(part.picture.boxes.map(([name]) => [name, { p: 0, b: 0, u: 0, n: 0 }]));
+  newest(part).worst.forEach((letter, index) => {
+    const name = part.tables[part.table[index]];
+    const counts = found.get(part.picture.parts[name] ?? name);
+    if (counts && letter in counts) counts[letter] += 1;
   });
   return found;
 };
@@ -25,9 +23,8 @@ const way = (points) => {
   return text;
 };
 
-const boxed = (part, picture, [name, x, y], chosen) => {
+const boxed = (picture, [name, x, y], found, chosen) => {
   const [width, height] = picture.box;
-  const found = ofTable(part, name);
   const all = found.p + found.b + found.u;
   const letter = found.b ? "b" : found.u ? "u" : all ? "p" : ".";
   const told = found.b || found.u ? `${found.p} of ${all}` : `${found.p}`;
@@ -65,8 +62,9 @@ const schema = (system, chosen) => {
     return drawn;
   });
   const light = (name) => links.forEach((one) => one.classList.toggle("lit", one.dataset.from === name || one.dataset.to === name));
+  const counts = byTable(part);
   const boxes = picture.boxes.map((box) => {
-    const drawn = boxed(part, picture, box, chosen);
+    const drawn = boxed(picture, box, counts.get(box[0]), chosen);
     for (const [event, name] of [["pointerenter", box[0]], ["focus", box[0]], ["pointerleave", null], ["blur", null]]) drawn.addEventListener(event, () => light(name));
     return drawn;
   });
