@@ -17,7 +17,7 @@ from pgcontract.errors import UsageError
 from pgcontract.model import Verdict
 from pgcontract.report.html import document, page, read_results
 from pgcontract.report.html.changes import changes
-from pgcontract.report.html.page import SCRIPTS, embedded
+from pgcontract.report.html.page import SCRIPTS, STYLES, embedded
 from pgcontract.report.html.queries import unneeded
 from pgcontract.report.html.results import (
     ForeignKey,
@@ -101,10 +101,12 @@ def test_only_its_own_script_and_style_are_allowed() -> None:
 def test_the_scripts_never_read_markup_out_of_data() -> None:
     """No way to make markup of text stands in them, and every part is in the document."""
     parts = Path("src/pgcontract/report/html/parts")
-    assert {path.name for path in parts.glob("*.js")} == set(SCRIPTS)
+    assert {path.name for path in parts.iterdir()} == {*SCRIPTS, *STYLES, "page.html"}
     for path in parts.glob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert not MARKUP.search(text), path.name
+        # the page has them without their indentation
+        assert all(line.count("`") % 2 == 0 for line in text.splitlines()), path.name
 
 
 # files

@@ -70,7 +70,12 @@ def _sorted(items: Iterable[Item]) -> list[Item]:
 
 
 def _label(origin: Origin) -> str:
-    return f"{origin.commit or origin.file}, {origin.date[:16].replace('T', ' ')}"
+    return _dated(origin.commit, origin.file, origin.date)
+
+
+def _dated(commit: str | None, file: str, date: str) -> str:
+    """By its commit, or else its file."""
+    return f"{commit or file}, {date[:16].replace('T', ' ')}"
 
 
 def _promises(before: Verified, after: Verified) -> Iterator[Item]:
@@ -164,4 +169,4 @@ def _benchmarks(benchmarked: Sequence[Benchmarked]) -> Iterator[dict[str, Any]]:
 
 
 def _named(one: Benchmarked) -> str:
-    return f"{one.commit or one.file}, {one.date[:16].replace('T', ' ')}"
+    return _dated(one.commit, one.file, one.date)

@@ -7,6 +7,7 @@ forth and back, as long as fewer lines cross.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -173,14 +174,15 @@ def _order(layers: list[list[Node]], ways: Ways) -> None:
     best, fewest = [list(layer) for layer in layers], _crossings(layers, right)
     for sweep in range(SWEEPS):
         forth = sweep % 2 == 0
+        beside = left if forth else right
+        position = {node: n for layer in layers for n, node in enumerate(layer)}
         for layer in layers[1:] if forth else layers[-2::-1]:
-            beside = left if forth else right
-            position = {node: n for other in layers for n, node in enumerate(other)}
             middle = {
                 node: sum(position[o] for o in beside[node]) / len(beside[node]) if beside.get(node) else position[node]
                 for node in layer
             }
-            layer.sort(key=lambda node: middle[node])
+            layer.sort(key=middle.__getitem__)
+            position |= {node: n for n, node in enumerate(layer)}
         crossings = _crossings(layers, right)
         if crossings < fewest:
             best, fewest = [list(layer) for layer in layers], crossings
@@ -192,7 +194,10 @@ def _crossings(layers: Sequence[Sequence[Node]], right: Mapping[Node, Sequence[N
     count = 0
     for layer in layers:
         ends = [position[other] for node in layer for other in sorted(right.get(node, ()), key=lambda o: position[o])]
-        count += sum(later < end for n, end in enumerate(ends) for later in ends[n + 1 :])
+        below: list[int] = []
+        for end in reversed(ends):
+            count += bisect_left(below, end)
+            insort(below, end)
     return count
 
 

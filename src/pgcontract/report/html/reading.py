@@ -75,7 +75,8 @@ def read_result(path: Path) -> Verified | Mutated | Planned | Timed | Benchmarke
     if isinstance(said, dict) and "benchmarks" in said:
         commit = said.get("commit_info")
         commit_id = commit.get("id") if isinstance(commit, dict) else None
-        named = str(commit_id)[:12] if commit_id else None
+        # pytest-benchmark's word for what is in no repository
+        named = str(commit_id)[:12] if commit_id and commit_id != "unversioned" else None
         return Benchmarked(path.name, str(said.get("datetime", "")), named, read_benchmarks(path))
     command = said.get("command") if isinstance(said, dict) else None
     read = _READERS.get(command) if isinstance(command, str) else None

@@ -41,7 +41,12 @@ const CHANGES = {
 
 // A mark with its word: the mark for eyes, the word for everybody who asks.
 const badge = ({ word, mark, tone }, shown = false) =>
-  el("span", { class: `badge ${tone}`, title: word }, el("span", { "aria-hidden": "true" }, mark), shown ? ` ${word}` : heard(word));
+  el(
+    "span",
+    { class: `badge ${tone}`, title: word },
+    el("span", { "aria-hidden": "true" }, mark),
+    shown ? ` ${word}` : heard(word),
+  );
 
 const when = (date) => date.slice(0, 16).replace("T", " ");
 const runName = (run) => [`PostgreSQL ${run.postgresql}`, run.commit, when(run.date)].filter(Boolean).join(", ");
@@ -56,7 +61,8 @@ const columnName = (run, part) => {
 const letters = (part, index, runs) => runs.map((run) => part.results[run.n].verdicts[index]).join("");
 
 // The worst of what some runs say.
-const worst = (found) => [..."bun."].find((letter) => found.includes(letter) && letter !== ".") ?? (found.includes("p") ? "p" : ".");
+const worst = (found) =>
+  [..."bun."].find((letter) => found.includes(letter) && letter !== ".") ?? (found.includes("p") ? "p" : ".");
 
 // What the newest runs say of each promise: their letters, and the worst of them. Asked for often, found once.
 const known = new WeakMap();
@@ -81,8 +87,12 @@ const failures = (part) => {
   const groups = new Map();
   all.forEach((found, index) => {
     if (!found.includes("b")) return;
-    const key = runs.filter((_run, n) => found[n] === "b").map((run) => run.major).join(", ");
-    if (!groups.has(key)) groups.set(key, { key, only: found.replaceAll("b", "").replaceAll(".", "") !== "", found: [] });
+    const key = runs
+      .filter((_run, n) => found[n] === "b")
+      .map((run) => run.major)
+      .join(", ");
+    if (!groups.has(key))
+      groups.set(key, { key, only: found.replaceAll("b", "").replaceAll(".", "") !== "", found: [] });
     groups.get(key).found.push(index);
   });
   return [...groups.values()].sort((a, b) => b.only - a.only || a.key.localeCompare(b.key));
@@ -98,12 +108,30 @@ const scoreOf = (fates) => {
 const percent = (part) => (part === null ? "–" : `${(100 * part).toFixed(1)} %`);
 
 // What queries.py writes of one size of a query.
-const SIZE = ["rows", "verdict", "returned", "pages", "bound", "most", "milliseconds", "fastest", "slowest", "parent", "problems"];
+const SIZE = [
+  "rows",
+  "verdict",
+  "returned",
+  "pages",
+  "bound",
+  "most",
+  "milliseconds",
+  "fastest",
+  "slowest",
+  "parent",
+  "problems",
+];
 const sizesOf = (part, run, index) =>
-  (part.results[run.n][index]?.sizes ?? []).map((values) => Object.fromEntries(SIZE.map((name, n) => [name, values[n]])));
+  (part.results[run.n][index]?.sizes ?? []).map((values) =>
+    Object.fromEntries(SIZE.map((name, n) => [name, values[n]])),
+  );
 const verdictOf = (sizes) => {
   if (!sizes.length) return null;
-  return sizes.some((size) => size.verdict === "broken") ? "broken" : sizes.some((size) => size.verdict === "kept") ? "kept" : "empty";
+  return sizes.some((size) => size.verdict === "broken")
+    ? "broken"
+    : sizes.some((size) => size.verdict === "kept")
+      ? "kept"
+      : "empty";
 };
 
 const unneeded = (part) => part.indexes.filter((index) => !index.needed);

@@ -19,10 +19,18 @@ const open = (title, above, ...content) => {
 // A click beside it closes it, as people expect.
 sheet.addEventListener("click", (event) => {
   const box = sheet.getBoundingClientRect();
-  const beside = event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
+  const beside =
+    event.clientX < box.left || event.clientX > box.right || event.clientY < box.top || event.clientY > box.bottom;
   if (event.target === sheet && beside) sheet.close();
 });
 
 const code = (text) => el("pre", { tabindex: "0" }, el("code", {}, text));
 
-const facts = (pairs) => el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null).map(([word, value]) => el("div", {}, el("dt", {}, word), el("dd", {}, value))));
+const facts = (pairs) =>
+  el(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(([, value]) => value !== null)
+      .map(([word, value]) => el("div", {}, el("dt", {}, word), el("dd", {}, value))),
+  );

@@ -21,11 +21,14 @@ const heard = (text) => el("span", { class: "heard" }, text);
 
 const number = (value) => value.toLocaleString("en");
 const count = (value, noun, many = `${noun}s`) => `${number(value)} ${value === 1 ? noun : many}`;
-const milliseconds = (value) => (value === null ? "–" : `${value >= 100 ? number(Math.round(value)) : Number(value.toPrecision(2))} ms`);
+const milliseconds = (value) =>
+  value === null ? "–" : `${value >= 100 ? number(Math.round(value)) : Number(value.toPrecision(2))} ms`;
 
 // Narrow screens have no room for headings above: each cell carries its own.
 const labelled = (row, headings) => {
-  [...row.children].forEach((cell, n) => n && headings[n] && cell.setAttribute("data-label", headings[n].text ?? headings[n]));
+  [...row.children].forEach(
+    (cell, n) => n && headings[n] && cell.setAttribute("data-label", headings[n].text ?? headings[n]),
+  );
   return row;
 };
 
@@ -42,7 +45,11 @@ const table = (caption, headings, rows, attributes = {}) =>
       { class: "cards", ...attributes },
       el("caption", { class: "heard" }, caption),
       el("thead", {}, el("tr", {}, headings.map(heading))),
-      el("tbody", {}, rows.map((row) => labelled(row, headings))),
+      el(
+        "tbody",
+        {},
+        rows.map((row) => labelled(row, headings)),
+      ),
     ),
   );
 
@@ -56,7 +63,11 @@ const field = (label, control) => {
 };
 
 const select = (label, options, value, changed) => {
-  const control = el("select", { onchange: () => changed(control.value) }, options.map(([v, t]) => option(v, t, v === value)));
+  const control = el(
+    "select",
+    { onchange: () => changed(control.value) },
+    options.map(([v, t]) => option(v, t, v === value)),
+  );
   return field(label, control);
 };
 
@@ -64,9 +75,13 @@ const select = (label, options, value, changed) => {
 const shortened = (items, most, drawn, wrap = (children) => el("ul", { class: "plain" }, children)) => {
   const list = wrap(items.slice(0, most).map(drawn));
   if (items.length <= most) return list;
-  const more = button(`Show ${number(items.length - most)} more`, () => {
-    list.append(...items.slice(most).map(drawn));
-    more.remove();
-  }, { class: "more" });
+  const more = button(
+    `Show ${number(items.length - most)} more`,
+    () => {
+      list.append(...items.slice(most).map(drawn));
+      more.remove();
+    },
+    { class: "more" },
+  );
   return el("div", {}, list, more);
 };

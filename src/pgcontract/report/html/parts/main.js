@@ -24,13 +24,31 @@ const sections = (system, chosen) =>
 const show = (system, section, chosen = {}) => {
   const parts = sections(system, chosen);
   chosenSystem = system;
-  const tabs = DATA.systems.map((one) => button(one.name, () => show(one, null), { class: "tab", "aria-pressed": one === system ? "true" : "false" }));
+  const tabs = DATA.systems.map((one) =>
+    button(one.name, () => show(one, null), { class: "tab", "aria-pressed": one === system ? "true" : "false" }),
+  );
   place.replaceChildren(
     el(
       "nav",
       { class: "bar-top", "aria-label": "Schemas and sections" },
       el("div", { class: "tabs", role: "group", "aria-label": "Schema" }, tabs),
-      el("div", { class: "anchors" }, parts.map(([id, title]) => el("a", { href: `#${id}`, onclick: (event) => { event.preventDefault(); go(id); } }, title))),
+      el(
+        "div",
+        { class: "anchors" },
+        parts.map(([id, title]) =>
+          el(
+            "a",
+            {
+              href: `#${id}`,
+              onclick: (event) => {
+                event.preventDefault();
+                go(id);
+              },
+            },
+            title,
+          ),
+        ),
+      ),
     ),
     ...parts.map(([, , content]) => content),
   );
@@ -42,7 +60,11 @@ let chosenSystem;
 let printed;
 addEventListener("beforeprint", () => {
   const others = DATA.systems.filter((system) => system !== chosenSystem);
-  printed = el("div", { class: "printed" }, others.map((system) => [el("h2", {}, system.name), sections(system, {}).map(([, , content]) => content)]));
+  printed = el(
+    "div",
+    { class: "printed" },
+    others.map((system) => [el("h2", {}, system.name), sections(system, {}).map(([, , content]) => content)]),
+  );
   place.after(printed);
 });
 addEventListener("afterprint", () => printed.remove());

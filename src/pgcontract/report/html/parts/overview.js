@@ -2,30 +2,60 @@
 
 const listed = (said) => (said.length > 1 ? `${said.slice(0, -1).join(", ")} and ${said.at(-1)}` : said.join(""));
 
-const summed = (part, found) => DATA.systems.filter((system) => system[part]).reduce((sum, system) => sum + found(system[part]).length, 0);
+const summed = (part, found) =>
+  DATA.systems.filter((system) => system[part]).reduce((sum, system) => sum + found(system[part]).length, 0);
 
 const headline = () => {
-  const broken = [[summed("promises", (part) => withWorst(part, "b")), "promise", "promises"], [summed("queries", brokenQueries), "hot query", "hot queries"]].filter(([n]) => n);
+  const broken = [
+    [summed("promises", (part) => withWorst(part, "b")), "promise", "promises"],
+    [summed("queries", brokenQueries), "hot query", "hot queries"],
+  ].filter(([n]) => n);
   const unproven = summed("promises", (part) => withWorst(part, "u"));
-  if (broken.length) return { text: `${listed(broken.map(([n, one, many]) => count(n, one, many)))} ${broken.length > 1 || broken[0][0] > 1 ? "are" : "is"} broken.`, tone: "bad" };
+  if (broken.length)
+    return {
+      text: `${listed(broken.map(([n, one, many]) => count(n, one, many)))} ${broken.length > 1 || broken[0][0] > 1 ? "are" : "is"} broken.`,
+      tone: "bad",
+    };
   if (unproven) return { text: `Nothing is broken; ${count(unproven, "promise")} could not be proven.`, tone: "warn" };
-  return { text: summed("promises", (part) => part.ids) ? "Every promise is proven." : "Nothing is broken.", tone: "good" };
+  return {
+    text: summed("promises", (part) => part.ids) ? "Every promise is proven." : "Nothing is broken.",
+    tone: "good",
+  };
 };
 
 const sinceThen = () => {
-  const said = Object.entries(WORSE).map(([what, { noun }]) => [noun, worseOf(what).length]).filter(([, n]) => n).map(([noun, n]) => count(n, noun, noun.replace(/y$/, "ie").replace(/$/, "s")));
-  return said.length ? el("p", { class: "since bad" }, el("span", { "aria-hidden": "true" }, "▲ "), `${listed(said)} grew worse since the last run.`) : null;
+  const said = Object.entries(WORSE)
+    .filter(([, { noun }]) => noun)
+    .map(([what, { noun }]) => [noun, worseOf(what).length])
+    .filter(([, n]) => n)
+    .map(([noun, n]) => count(n, noun, noun.replace(/y$/, "ie").replace(/$/, "s")));
+  return said.length
+    ? el(
+        "p",
+        { class: "since bad" },
+        el("span", { "aria-hidden": "true" }, "▲ "),
+        `${listed(said)} grew worse since the last run.`,
+      )
+    : null;
 };
 
 const withWorst = (part, letter) => newest(part).worst.flatMap((found, index) => (found === letter ? [index] : []));
 
 const brokenQueries = (part) => {
   const runs = columns(part);
-  return part.names.map((_, index) => index).filter((index) => runs.some((run) => verdictOf(sizesOf(part, run, index)) === "broken"));
+  return part.names
+    .map((_, index) => index)
+    .filter((index) => runs.some((run) => verdictOf(sizesOf(part, run, index)) === "broken"));
 };
 
 const looked = () => {
-  const majors = [...new Set(DATA.systems.flatMap((s) => [s.promises, s.mutants, s.queries].filter(Boolean).flatMap((p) => columns(p).map((run) => run.postgresql))))];
+  const majors = [
+    ...new Set(
+      DATA.systems.flatMap((s) =>
+        [s.promises, s.mutants, s.queries].filter(Boolean).flatMap((p) => columns(p).map((run) => run.postgresql)),
+      ),
+    ),
+  ];
   const promises = DATA.systems.reduce((sum, s) => sum + (s.promises?.ids.length ?? 0), 0);
   const mutants = DATA.systems.reduce((sum, s) => sum + (s.mutants?.what.length ?? 0), 0);
   const queries = DATA.systems.reduce((sum, s) => sum + (s.queries?.names.length ?? 0), 0);
@@ -35,14 +65,25 @@ const looked = () => {
     promises && count(promises, "promise"),
     mutants && count(mutants, "mutant"),
     queries && count(queries, "hot query", "hot queries"),
-  ].filter(Boolean).join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 };
 
-const cell = (text, tone, mark = "") => el("td", { class: `num ${tone}` }, el("span", {}, mark && el("span", { "aria-hidden": "true" }, `${mark} `), text));
+const cell = (text, tone, mark = "") =>
+  el("td", { class: `num ${tone}` }, el("span", {}, mark && el("span", { "aria-hidden": "true" }, `${mark} `), text));
 
 const systemsTable = (show) => {
-  const majors = [...new Set(DATA.systems.flatMap((s) => (s.promises ? columns(s.promises).map((run) => run.major) : [])))].sort((a, b) => a - b);
-  const headings = ["schema", ...majors.map((major) => `promises on ${major}`), "mutants killed", "hot queries", "indexes"];
+  const majors = [
+    ...new Set(DATA.systems.flatMap((s) => (s.promises ? columns(s.promises).map((run) => run.major) : []))),
+  ].sort((a, b) => a - b);
+  const headings = [
+    "schema",
+    ...majors.map((major) => `promises on ${major}`),
+    "mutants killed",
+    "hot queries",
+    "indexes",
+  ];
   const rows = DATA.systems.map((system) => {
     const runs = system.promises ? columns(system.promises) : [];
     const perMajor = majors.map((major) => {
@@ -62,20 +103,48 @@ const systemsTable = (show) => {
       ...perMajor,
       cell(score ? percent(score.part) : "–", ""),
       system.queries
-        ? broken.length ? cell(`${number(broken.length)} broken of ${number(system.queries.names.length)}`, "bad", "✗") : cell(`${number(system.queries.names.length)} kept`, "good", "✓")
+        ? broken.length
+          ? cell(`${number(broken.length)} broken of ${number(system.queries.names.length)}`, "bad", "✗")
+          : cell(`${number(system.queries.names.length)} kept`, "good", "✓")
         : cell("–", "dim"),
-      cell(idle ? (idle.length ? link(`${number(idle.length)} not needed`, () => show(system, "indexes")) : "all needed") : "–", ""),
+      cell(
+        idle
+          ? idle.length
+            ? link(`${number(idle.length)} not needed`, () => show(system, "indexes"))
+            : "all needed"
+          : "–",
+        "",
+      ),
     ];
-    return el("tr", {}, el("th", { scope: "row" }, link(system.name, () => show(system, "schema"))), cells);
+    return el(
+      "tr",
+      {},
+      el(
+        "th",
+        { scope: "row" },
+        link(system.name, () => show(system, "schema")),
+      ),
+      cells,
+    );
   });
-  return table("Each schema on each version", headings.map((text, n) => (n ? num(text) : text)), rows, { class: "cards wide" });
+  return table(
+    "Each schema on each version",
+    headings.map((text, n) => (n ? num(text) : text)),
+    rows,
+    { class: "cards wide" },
+  );
 };
 
 // One group of things to look at: a heading that says how many, and the things, each a click away.
 const cut = (text, most = 96) => (text.length > most ? `${text.slice(0, most)}…` : text);
 const group = (title, tone, items, drawn, most = 6) =>
   items.length
-    ? el("section", { class: `group ${tone}` }, el("h2", {}, title, " ", el("span", { class: "how-many" }, number(items.length))), shortened(items, most, (item) => el("li", {}, drawn(item))))
+    ? el(
+        "section",
+        { class: `group ${tone}` },
+        el("h2", {}, title, " ", el("span", { class: "how-many" }, number(items.length))),
+        shortened(items, most, (item) => el("li", {}, drawn(item))),
+      )
     : null;
 
 const attention = (show) => {
@@ -87,19 +156,63 @@ const attention = (show) => {
       const key = `${named(found)}`;
       promises.set(key, [...(promises.get(key) ?? []), ...found.found.map((index) => ({ system, index }))]);
     }
-  const promise = ({ system, index }) => [prefix(system), link(system.promises.ids[index], () => openPromise(system, index), { class: "link name" })];
-  const query = ({ system, index }) => [prefix(system), link(system.queries.names[index], () => openQuery(system, index), { class: "link name" })];
-  const index = ({ system, found }) => [prefix(system), link(found.name, () => show(system, "indexes"), { class: "link name" }), el("span", { class: "dim" }, ` on ${found.table}${found.serves.length ? ", for a foreign key" : ""}`)];
-  const each = (part, found) => DATA.systems.filter((system) => system[part]).flatMap((system) => found(system).map((one) => (typeof one === "number" ? { system, index: one } : { system, found: one })));
+  const promise = ({ system, index }) => [
+    prefix(system),
+    link(system.promises.ids[index], () => openPromise(system, index), { class: "link name" }),
+  ];
+  const query = ({ system, index }) => [
+    prefix(system),
+    link(system.queries.names[index], () => openQuery(system, index), { class: "link name" }),
+  ];
+  const index = ({ system, found }) => [
+    prefix(system),
+    link(found.name, () => show(system, "indexes"), { class: "link name" }),
+    el("span", { class: "dim" }, ` on ${found.table}${found.serves.length ? ", for a foreign key" : ""}`),
+  ];
+  const each = (part, found) =>
+    DATA.systems
+      .filter((system) => system[part])
+      .flatMap((system) =>
+        found(system).map((one) => (typeof one === "number" ? { system, index: one } : { system, found: one })),
+      );
   const alive = each("mutants", (system) => survivors(system.mutants).map((one) => one.index));
   return [
     [...promises].map(([key, found]) => group(key[0].toUpperCase() + key.slice(1), "bad", found, promise)),
-    group("Hot queries whose promise is broken", "bad", each("queries", (system) => brokenQueries(system.queries)), query),
+    group(
+      "Hot queries whose promise is broken",
+      "bad",
+      each("queries", (system) => brokenQueries(system.queries)),
+      query,
+    ),
     worsened(),
-    group("Promises without evidence", "warn", each("promises", (system) => withWorst(system.promises, "u")), promise),
-    group("Indexes that no hot query needs", "warn", each("queries", (system) => unneeded(system.queries)), index),
-    group("Mutants that no proof killed", "warn", alive, ({ system, index: n }) => [prefix(system), link(cut(mutantName(system.mutants, n)), () => openMutant(system, n), { class: "link name" })], 4),
-    group("Schemas that drifted from their contract", "warn", each("promises", (system) => [...new Set(columns(system.promises).flatMap((run) => run.drift))]), ({ system, found }) => [prefix(system), el("span", { class: "name" }, found)]),
+    group(
+      "Promises without evidence",
+      "warn",
+      each("promises", (system) => withWorst(system.promises, "u")),
+      promise,
+    ),
+    group(
+      "Indexes that no hot query needs",
+      "warn",
+      each("queries", (system) => unneeded(system.queries)),
+      index,
+    ),
+    group(
+      "Mutants that no proof killed",
+      "warn",
+      alive,
+      ({ system, index: n }) => [
+        prefix(system),
+        link(cut(mutantName(system.mutants, n)), () => openMutant(system, n), { class: "link name" }),
+      ],
+      4,
+    ),
+    group(
+      "Schemas that drifted from their contract",
+      "warn",
+      each("promises", (system) => [...new Set(columns(system.promises).flatMap((run) => run.drift))]),
+      ({ system, found }) => [prefix(system), el("span", { class: "name" }, cut(found, 140))],
+    ),
   ];
 };
 

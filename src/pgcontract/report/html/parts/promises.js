@@ -15,21 +15,34 @@ const promisesSection = (system, chosen) => {
   const shown = (index, found) => {
     const { show } = state;
     if (state.kind !== "" && part.kind[index] !== Number(state.kind)) return false;
-    if (state.table !== "" && part.tables[part.table[index]] !== state.table && part.picture.parts[part.tables[part.table[index]]] !== state.table) return false;
+    if (
+      state.table !== "" &&
+      part.tables[part.table[index]] !== state.table &&
+      part.picture.parts[part.tables[part.table[index]]] !== state.table
+    )
+      return false;
     if (show === "differs" && !differs(found)) return false;
-    if (show.startsWith("fails:") && !groups.find((g) => named(g) === show.slice(6))?.found.includes(index)) return false;
+    if (show.startsWith("fails:") && !groups.find((g) => named(g) === show.slice(6))?.found.includes(index))
+      return false;
     if (show.length === 1 && !found.includes(show)) return false;
     return !state.text || `${part.ids[index]} ${part.clause[index]}`.toLowerCase().includes(state.text);
   };
 
-  const row = (runs) => ({ index, found }) =>
-    el(
-      "tr",
-      { class: worst(found) === "p" ? "proven" : null },
-      el("th", { scope: "row" }, link(part.ids[index], () => openPromise(system, index), { class: "link name" }), el("span", { class: "clause" }, part.clause[index])),
-      el("td", { class: "kind dim" }, part.kinds[part.kind[index]]),
-      runs.map((_, n) => el("td", { class: "mark" }, badge(VERDICTS[found[n]]))),
-    );
+  const row =
+    (runs) =>
+    ({ index, found }) =>
+      el(
+        "tr",
+        { class: worst(found) === "p" ? "proven" : null },
+        el(
+          "th",
+          { scope: "row" },
+          link(part.ids[index], () => openPromise(system, index), { class: "link name" }),
+          el("span", { class: "clause" }, part.clause[index]),
+        ),
+        el("td", { class: "kind dim" }, part.kinds[part.kind[index]]),
+        runs.map((_, n) => el("td", { class: "mark" }, badge(VERDICTS[found[n]]))),
+      );
 
   const draw = () => {
     const runs = columns(part, state.all);
@@ -41,28 +54,92 @@ const promisesSection = (system, chosen) => {
     });
     // the sort is stable: promises of one rank keep the contract's order
     rows.sort((a, b) => a.rank - b.rank);
-    head.replaceChildren(el("tr", {}, el("th", { scope: "col" }, "promise"), el("th", { scope: "col", class: "kind" }, "kind"), runs.map((run) => el("th", { scope: "col", class: "mark", title: runName(run) }, heard("PostgreSQL "), columnName(run, part)))));
+    head.replaceChildren(
+      el(
+        "tr",
+        {},
+        el("th", { scope: "col" }, "promise"),
+        el("th", { scope: "col", class: "kind" }, "kind"),
+        runs.map((run) =>
+          el("th", { scope: "col", class: "mark", title: runName(run) }, heard("PostgreSQL "), columnName(run, part)),
+        ),
+      ),
+    );
     body.replaceChildren(...rows.slice(0, MOST_ROWS).map(row(runs)));
     // on paper, what is proven is a number, unless it was asked for
     body.classList.toggle("asked", rows.length < part.ids.length);
     const left = rows.length - MOST_ROWS;
-    more.replaceChildren(...(left > 0 ? [button(`Show ${number(left)} more`, () => { body.append(...rows.slice(MOST_ROWS).map(row(runs))); more.replaceChildren(); }, { class: "more" })] : []));
-    told.textContent = rows.length === part.ids.length ? count(rows.length, "promise") : `${number(rows.length)} of ${count(part.ids.length, "promise")}`;
+    more.replaceChildren(
+      ...(left > 0
+        ? [
+            button(
+              `Show ${number(left)} more`,
+              () => {
+                body.append(...rows.slice(MOST_ROWS).map(row(runs)));
+                more.replaceChildren();
+              },
+              { class: "more" },
+            ),
+          ]
+        : []),
+    );
+    told.textContent =
+      rows.length === part.ids.length
+        ? count(rows.length, "promise")
+        : `${number(rows.length)} of ${count(part.ids.length, "promise")}`;
   };
-  const set = (name) => (value) => { state[name] = value; draw(); };
+  const set = (name) => (value) => {
+    state[name] = value;
+    draw();
+  };
 
-  const search = el("input", { type: "search", placeholder: "id or clause", oninput: () => { state.text = search.value.trim().toLowerCase(); draw(); } });
-  const shows = [["", "all verdicts"], ...groups.map((g) => [`fails:${named(g)}`, named(g)]), ["b", "broken"], ["u", "unproven"], ["n", "not covered"], ["differs", "not the same on all versions"]];
+  const search = el("input", {
+    type: "search",
+    placeholder: "id or clause",
+    oninput: () => {
+      state.text = search.value.trim().toLowerCase();
+      draw();
+    },
+  });
+  const shows = [
+    ["", "all verdicts"],
+    ...groups.map((g) => [`fails:${named(g)}`, named(g)]),
+    ["b", "broken"],
+    ["u", "unproven"],
+    ["n", "not covered"],
+    ["differs", "not the same on all versions"],
+  ];
   const sorted = (names) => [...names].sort((a, b) => a.localeCompare(b));
   const controls = el(
     "div",
     { class: "controls", role: "search", "aria-label": "Filter promises" },
     field("Search", search),
     select("Verdict", shows, state.show, set("show")),
-    select("Kind", [["", "all kinds"], ...sorted(part.kinds).map((kind) => [`${part.kinds.indexOf(kind)}`, kind])], state.kind, set("kind")),
-    select("Table", [["", "all tables"], ...sorted(part.tables.filter(Boolean)).map((name) => [name, name])], state.table, set("table")),
+    select(
+      "Kind",
+      [["", "all kinds"], ...sorted(part.kinds).map((kind) => [`${part.kinds.indexOf(kind)}`, kind])],
+      state.kind,
+      set("kind"),
+    ),
+    select(
+      "Table",
+      [["", "all tables"], ...sorted(part.tables.filter(Boolean)).map((name) => [name, name])],
+      state.table,
+      set("table"),
+    ),
     part.runs.some((run) => !run.newest)
-      ? el("label", { class: "check" }, el("input", { type: "checkbox", onchange: (event) => { state.all = event.target.checked; draw(); } }), "Earlier runs too")
+      ? el(
+          "label",
+          { class: "check" },
+          el("input", {
+            type: "checkbox",
+            onchange: (event) => {
+              state.all = event.target.checked;
+              draw();
+            },
+          }),
+          "Earlier runs too",
+        )
       : null,
   );
   draw();
@@ -73,7 +150,17 @@ const promisesSection = (system, chosen) => {
     controls,
     told,
     el("p", { class: "dim paper" }, "Promises that are proven are counted here and not printed."),
-    el("div", { class: "scroll matrix-frame" }, el("table", { class: "matrix" }, el("caption", { class: "heard" }, `Promises of ${system.name} on each version`), head, body)),
+    el(
+      "div",
+      { class: "scroll matrix-frame" },
+      el(
+        "table",
+        { class: "matrix" },
+        el("caption", { class: "heard" }, `Promises of ${system.name} on each version`),
+        head,
+        body,
+      ),
+    ),
     more,
   );
 };
@@ -88,7 +175,22 @@ const rowTable = (step, clause) => {
     "table",
     { class: "row" },
     el("caption", {}, "A row of ", el("span", { class: "name" }, step.table)),
-    el("tbody", {}, rows.map(([column, value]) => el("tr", { class: words.has(column) ? "named" : null }, el("th", { scope: "row", class: "name" }, column), el("td", { class: "name" }, value === null ? el("em", {}, "NULL") : value === "" ? el("em", {}, "empty text") : value)))),
+    el(
+      "tbody",
+      {},
+      rows.map(([column, value]) =>
+        el(
+          "tr",
+          { class: words.has(column) ? "named" : null },
+          el("th", { scope: "row", class: "name" }, column),
+          el(
+            "td",
+            { class: "name" },
+            value === null ? el("em", {}, "NULL") : value === "" ? el("em", {}, "empty text") : value,
+          ),
+        ),
+      ),
+    ),
   );
 };
 
@@ -98,10 +200,25 @@ const breakingOf = (told, clause) => {
     el("h3", {}, "What breaks it"),
     breaking
       ? [
-          facts([["Promised", /^[0-9A-Z]{5}( |$)/.test(breaking.promised) ? `refused with ${breaking.promised}` : breaking.promised], ["Seen", breaking.seen]]),
+          facts([
+            [
+              "Promised",
+              /^[0-9A-Z]{5}( |$)/.test(breaking.promised) ? `refused with ${breaking.promised}` : breaking.promised,
+            ],
+            ["Seen", breaking.seen],
+          ]),
           breaking.change.map((step) => rowTable(step, clause)),
-          breaking.reference.length ? [el("p", {}, "It is compared with:"), breaking.reference.map((step) => rowTable(step, clause))] : null,
-          breaking.around.length ? el("details", {}, el("summary", {}, `${count(breaking.around.length, "statement")} before it`), breaking.around.map((step) => rowTable(step, clause))) : null,
+          breaking.reference.length
+            ? [el("p", {}, "It is compared with:"), breaking.reference.map((step) => rowTable(step, clause))]
+            : null,
+          breaking.around.length
+            ? el(
+                "details",
+                {},
+                el("summary", {}, `${count(breaking.around.length, "statement")} before it`),
+                breaking.around.map((step) => rowTable(step, clause)),
+              )
+            : null,
         ]
       : el("p", {}, told.reason),
     el("details", { open: !breaking }, el("summary", {}, "As SQL to paste into psql"), code(told.counterexample)),
@@ -118,8 +235,22 @@ const openPromise = (system, index) => {
     return el(
       "tr",
       {},
-      el("th", { scope: "row" }, `${run.postgresql}`, el("span", { class: "dim" }, ` ${[run.commit, when(run.date), `seed ${run.seed}`].filter(Boolean).join(" · ")}`)),
-      el("td", {}, badge(VERDICTS[result.verdicts[index]], true), told?.reason && !told.counterexample ? el("span", { class: "dim" }, `: ${told.reason}`) : null),
+      el(
+        "th",
+        { scope: "row" },
+        `${run.postgresql}`,
+        el(
+          "span",
+          { class: "dim" },
+          ` ${[run.commit, when(run.date), `seed ${run.seed}`].filter(Boolean).join(" · ")}`,
+        ),
+      ),
+      el(
+        "td",
+        {},
+        badge(VERDICTS[result.verdicts[index]], true),
+        told?.reason && !told.counterexample ? el("span", { class: "dim" }, `: ${told.reason}`) : null,
+      ),
       el("td", { class: "num" }, number(result.accepts[index])),
       el("td", { class: "num" }, number(result.rejects[index])),
     );
@@ -127,7 +258,19 @@ const openPromise = (system, index) => {
   const broken = runs.filter((run) => part.results[run.n].told[index]?.counterexample);
   const newest = broken.filter((run) => run.newest);
   const shown = (newest.length ? newest : broken).at(-1);
-  const values = (title, texts) => (texts.length ? el("div", {}, el("h4", {}, title), el("ul", { class: "values" }, texts.map((n) => el("li", { class: "name" }, part.texts[n])))) : null);
+  const values = (title, texts) =>
+    texts.length
+      ? el(
+          "div",
+          {},
+          el("h4", {}, title),
+          el(
+            "ul",
+            { class: "values" },
+            texts.map((n) => el("li", { class: "name" }, part.texts[n])),
+          ),
+        )
+      : null;
   const evidence = [values("Accepted", part.accepted[index]), values("Refused", part.refused[index])].filter(Boolean);
   open(
     id,

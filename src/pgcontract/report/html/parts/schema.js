@@ -17,7 +17,10 @@ const way = (points) => {
   let before = start;
   for (const point of rest) {
     const middle = (before[0] + point[0]) / 2;
-    text += point[0] === before[0] || point[1] === before[1] ? `L${point[0]} ${point[1]}` : `C${middle} ${before[1]} ${middle} ${point[1]} ${point[0]} ${point[1]}`;
+    text +=
+      point[0] === before[0] || point[1] === before[1]
+        ? `L${point[0]} ${point[1]}`
+        : `C${middle} ${before[1]} ${middle} ${point[1]} ${point[0]} ${point[1]}`;
     before = point;
   }
   return text;
@@ -31,18 +34,36 @@ const boxed = (picture, [name, x, y], found, chosen) => {
   const most = Math.floor((width - 26) / 7);
   const inner = width - 16;
   let at = x + 8;
-  const pieces = [["p", "good"], ["u", "warn"], ["b", "bad"]].map(([key, tone]) => {
+  const pieces = [
+    ["p", "good"],
+    ["u", "warn"],
+    ["b", "bad"],
+  ].map(([key, tone]) => {
     const wide = all ? (inner * found[key]) / all : 0;
     at += wide;
-    return wide ? svg("rect", { class: `fill ${tone}`, x: at - wide, y: y + height - 9, width: wide, height: 4 }) : null;
+    return wide
+      ? svg("rect", { class: `fill ${tone}`, x: at - wide, y: y + height - 9, width: wide, height: 4 })
+      : null;
   });
   const label = `${name}: ${found.p} of ${count(all, "promise")} proven${found.b ? `, ${found.b} broken` : ""}${found.u ? `, ${found.u} unproven` : ""}`;
   return svg(
     "a",
-    { href: "#promises", class: `box ${VERDICTS[letter].tone}`, "aria-label": label, onclick: (event) => { event.preventDefault(); chosen(name); } },
+    {
+      href: "#promises",
+      class: `box ${VERDICTS[letter].tone}`,
+      "aria-label": label,
+      onclick: (event) => {
+        event.preventDefault();
+        chosen(name);
+      },
+    },
     svg("title", {}, label),
     svg("rect", { class: "frame", x, y, width, height, rx: 5 }),
-    svg("text", { class: "table-name", x: x + 8, y: y + 16 }, name.length > most ? `${name.slice(0, most - 1)}…` : name),
+    svg(
+      "text",
+      { class: "table-name", x: x + 8, y: y + 16 },
+      name.length > most ? `${name.slice(0, most - 1)}…` : name,
+    ),
     svg("text", { class: "told", x: x + 8, y: y + 27.5 }, `${VERDICTS[letter].mark} ${told}`),
     svg("rect", { class: "ground", x: x + 8, y: y + height - 9, width: inner, height: 4 }),
     pieces,
@@ -56,32 +77,102 @@ const schema = (system, chosen) => {
   const about = new Map();
   const links = picture.links.map(([from, to, points, told]) => {
     about.set(from, [...(about.get(from) ?? []), to]);
-    const drawn = svg("g", { class: "link-line" }, svg("title", {}, `${from} refers to ${to}\n${told}`), svg("path", { class: "hit", d: way(points) }), svg("path", { d: way(points), "marker-end": "url(#arrow)" }));
+    const drawn = svg(
+      "g",
+      { class: "link-line" },
+      svg("title", {}, `${from} refers to ${to}\n${told}`),
+      svg("path", { class: "hit", d: way(points) }),
+      svg("path", { d: way(points), "marker-end": "url(#arrow)" }),
+    );
     drawn.dataset.from = from;
     drawn.dataset.to = to;
     return drawn;
   });
-  const light = (name) => links.forEach((one) => one.classList.toggle("lit", one.dataset.from === name || one.dataset.to === name));
+  const light = (name) =>
+    links.forEach((one) => one.classList.toggle("lit", one.dataset.from === name || one.dataset.to === name));
   const counts = byTable(part);
   const boxes = picture.boxes.map((box) => {
     const drawn = boxed(picture, box, counts.get(box[0]), chosen);
-    for (const [event, name] of [["pointerenter", box[0]], ["focus", box[0]], ["pointerleave", null], ["blur", null]]) drawn.addEventListener(event, () => light(name));
+    for (const [event, name] of [
+      ["pointerenter", box[0]],
+      ["focus", box[0]],
+      ["pointerleave", null],
+      ["blur", null],
+    ])
+      drawn.addEventListener(event, () => light(name));
     return drawn;
   });
   const margin = 6;
   const drawing = svg(
     "svg",
-    { class: "er", viewBox: `${-margin} ${-margin} ${picture.width + 2 * margin} ${picture.height + 2 * margin}`, width: picture.width + 2 * margin, height: picture.height + 2 * margin, role: "group", "aria-label": `Tables of ${system.name} and their foreign keys` },
-    svg("defs", {}, svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, svg("path", { class: "head", d: "M0 0.5L7.5 4L0 7.5z" }))),
+    {
+      class: "er",
+      viewBox: `${-margin} ${-margin} ${picture.width + 2 * margin} ${picture.height + 2 * margin}`,
+      width: picture.width + 2 * margin,
+      height: picture.height + 2 * margin,
+      role: "group",
+      "aria-label": `Tables of ${system.name} and their foreign keys`,
+    },
+    svg(
+      "defs",
+      {},
+      svg(
+        "marker",
+        {
+          id: "arrow",
+          viewBox: "0 0 8 8",
+          refX: 7.5,
+          refY: 4,
+          markerWidth: 7,
+          markerHeight: 7,
+          orient: "auto-start-reverse",
+        },
+        svg("path", { class: "head", d: "M0 0.5L7.5 4L0 7.5z" }),
+      ),
+    ),
     links,
     boxes,
   );
+  // a large one is scrolled rather than made too small to read
+  drawing.style.minWidth = `${Math.round(0.7 * picture.width)}px`;
   return el(
     "section",
     { id: "schema", tabindex: "-1" },
     el("h2", {}, "Tables"),
-    el("p", { class: "dim" }, "A line goes from a table to the one that it refers to. ", [["p", "all proven"], ["u", "some without evidence"], ["b", "some broken"]].map(([letter, text]) => el("span", { class: `legend ${VERDICTS[letter].tone}` }, `${VERDICTS[letter].mark} ${text}`)), " A table's promises are a click away."),
-    el("div", { class: "scroll er-frame", tabindex: "0", role: "region", "aria-label": "The picture of the tables" }, drawing),
-    el("details", { class: "as-text" }, el("summary", {}, "The same as text"), el("ul", { class: "plain columns" }, picture.boxes.map(([name]) => el("li", {}, el("span", { class: "name" }, name), about.has(name) ? ` refers to ${about.get(name).join(", ")}` : "")))),
+    el(
+      "p",
+      { class: "dim legends" },
+      "A line goes from a table to the one that it refers to. ",
+      [
+        ["p", "all proven"],
+        ["u", "some without evidence"],
+        ["b", "some broken"],
+      ].map(([letter, text]) =>
+        el("span", { class: `legend ${VERDICTS[letter].tone}` }, `${VERDICTS[letter].mark} ${text}`),
+      ),
+      " A table's promises are a click away.",
+    ),
+    el(
+      "div",
+      { class: "scroll er-frame", tabindex: "0", role: "region", "aria-label": "The picture of the tables" },
+      drawing,
+    ),
+    el(
+      "details",
+      { class: "as-text" },
+      el("summary", {}, "The same as text"),
+      el(
+        "ul",
+        { class: "plain columns" },
+        picture.boxes.map(([name]) =>
+          el(
+            "li",
+            {},
+            el("span", { class: "name" }, name),
+            about.has(name) ? ` refers to ${about.get(name).join(", ")}` : "",
+          ),
+        ),
+      ),
+    ),
   );
 };
