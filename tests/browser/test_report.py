@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pgcontract.report.html import document, page, read_results
 from tests.browser.shop import HOSTILE_CHECK, HOSTILE_TABLE
 
 if TYPE_CHECKING:
@@ -266,6 +267,31 @@ def test_no_script_but_its_own_is_run(read: Callable[..., Reader]) -> None:
     assert all("Content Security Policy" in said for said in reader.console)
     assert not any(url.startswith("https") for url in reader.asked)
     reader.console.clear()
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("after-verify-18.json", "4 promises are broken."),
+        ("before-verify-15.json", "Every promise is proven."),
+        ("mutate.json", "Nothing is broken."),
+        ("before-plans-18.json", "Nothing is broken."),
+        ("compare.json", "Nothing is broken."),
+        ("after-benchmark.json", "Nothing is broken."),
+    ],
+)
+def test_any_result_alone_is_a_report(
+    read: Callable[..., Reader], shop_results: Path, tmp_path: Path, file: str, says: str
+) -> None:
+    """What there is no result of is left out, and nothing else is missed."""
+    report = tmp_path / "report.html"
+    made = document(read_results([shop_results / file]), made="2026-01-02T03:04:05+00:00", version="0")
+    report.write_text(page(made), encoding="utf-8")
+    reader = read(report)
+    assert reader.page.get_by_role("heading", level=1).inner_text() == says
+    for opens in reader.page.locator("main button").all()[:8]:
+        opens.click()
+        reader.page.keyboard.press("Escape")
 
 
 def test_it_prints(read: Callable[..., Reader]) -> None:

@@ -26,9 +26,12 @@ const milliseconds = (value) =>
 
 // Narrow screens have no room for headings above: each cell carries its own.
 const labelled = (row, headings) => {
-  [...row.children].forEach(
-    (cell, n) => n && headings[n] && cell.setAttribute("data-label", headings[n].text ?? headings[n]),
-  );
+  [...row.children].forEach((cell, n) => {
+    if (!n || !headings[n]) return;
+    cell.setAttribute("data-label", headings[n].text ?? headings[n]);
+    if (cell.tagName === "TD" && cell.childNodes.length > 1 && cell.className !== "bar-cell")
+      cell.replaceChildren(el("span", {}, ...cell.childNodes));
+  });
   return row;
 };
 
