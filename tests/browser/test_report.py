@@ -126,6 +126,9 @@ def test_which_query_grew_worse(read: Callable[..., Reader]) -> None:
     assert re.fullmatch(r"latest_orders \d+ → \d+ pages on 5,000 rows", told)
     (slower,) = reader.group("Hot queries that are slower")
     assert re.match(r"latest_orders \d\.\d+ . \(\d\.\d+ to \d", slower)
+    # a commit's schema bears its folder's name, so that its queries are known
+    timed = reader.page.locator("#answer section.group").filter(has_text="Hot queries that are slower")
+    assert timed.get_by_role("button", name="latest_orders").count() == 1
     reader.click("latest_orders")
     assert "Plan on 15 before, 18 before" in reader.sheet
     assert "Plan on 15, 18" in reader.sheet
