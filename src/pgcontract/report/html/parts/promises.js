@@ -9,6 +9,7 @@ const promisesSection = (system, chosen) => {
   const body = el("tbody");
   const head = el("thead");
   const told = el("p", { class: "dim told-count", role: "status" });
+  const paper = el("p", { class: "dim paper" }, "Promises that are proven are counted here and not printed.");
   const more = el("div");
 
   const differs = (found) => new Set(found.replaceAll(".", "")).size > 1;
@@ -68,6 +69,7 @@ const promisesSection = (system, chosen) => {
     body.replaceChildren(...rows.slice(0, MOST_ROWS).map(row(runs)));
     // on paper, what is proven is a number, unless it was asked for
     body.classList.toggle("asked", rows.length < part.ids.length);
+    paper.hidden = rows.length < part.ids.length;
     const left = rows.length - MOST_ROWS;
     more.replaceChildren(
       ...(left > 0
@@ -149,7 +151,7 @@ const promisesSection = (system, chosen) => {
     el("h2", {}, "Promises"),
     controls,
     told,
-    el("p", { class: "dim paper" }, "Promises that are proven are counted here and not printed."),
+    paper,
     el(
       "div",
       { class: "scroll matrix-frame" },
