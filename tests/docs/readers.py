@@ -189,6 +189,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "docs/migrations.md": shop,
     "docs/mutation.md": schemas,
     "docs/populate.md": messengers,
+    "docs/report.md": schemas,
     "docs/reviewing.md": shop,
     "docs/tutorial.md": index_of_packages,
     "docs/typed-layer.md": applications,
@@ -208,6 +209,10 @@ INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
         ),
         "pgcontract mutate schema/optimizer": "pgcontract mutate schema/optimizer --sample 20",
         "pgcontract bench plans schema/optimizer": "pgcontract bench plans schema/optimizer --rows 1000",
+        "pgcontract report results/ -o report.html": (
+            "mkdir results && pgcontract verify schema/optimizer --only jobs --examples 1 --json results/verify.json"
+            " && pgcontract report results/ -o report.html"
+        ),
         'pgcontract populate schema/optimizer --dsn "$DATABASE_URL" --rows job_items=100000': (
             'pgcontract populate schema/optimizer --dsn "$DATABASE_URL" --rows job_items=1000'
         ),
@@ -261,6 +266,25 @@ INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
         " --rows messages=1_000_000,message_delivery=2_000_000": (
             "pgcontract populate schema/messenger --dsn postgresql:///messenger"
             " --rows messages=1_000,message_delivery=2_000"
+        ),
+    },
+    "docs/report.md": {
+        **{
+            f"pgcontract verify schema/messenger --pg {pg} --json results/verify-{pg}.json": (
+                f"pgcontract verify schema/messenger --pg {pg} --only chats --examples 1"
+                f" --json results/verify-{pg}.json"
+            )
+            for pg in (15, 18)
+        },
+        "pgcontract mutate schema/messenger --json results/mutate.json": (
+            "pgcontract mutate schema/messenger --json results/mutate.json --sample 20"
+        ),
+        "pgcontract bench plans schema/messenger --worth --json results/plans.json": (
+            "pgcontract bench plans schema/messenger --worth --json results/plans.json --rows 1000 --only chat_list"
+        ),
+        "pgcontract bench compare 15 18 --path schema/messenger --json results/compare.json": (
+            "pgcontract bench compare 15 18 --path schema/messenger --json results/compare.json"
+            " --rows 300 --only chat_members --floor 100"
         ),
     },
     "docs/typed-layer.md": {
