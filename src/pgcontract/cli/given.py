@@ -25,7 +25,7 @@ def chosen(path: Path | None) -> list[Path]:
     if not found:
         raise UsageError(
             "Which schema?",
-            remedy="Give a PATH, or name systems in pyproject.toml: [tool.pgcontract] systems = ['schema/shop'].",
+            remedy="Give a PATH, or run `pgcontract init`, which finds it and writes it down.",
         )
     return found
 
