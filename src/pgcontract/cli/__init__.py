@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "migrate": ("pgcontract.cli.migrate", "app", "Apply, undo and show migrations."),
     "doctor": ("pgcontract.cli.doctor", "doctor", None),
     "health": ("pgcontract.cli.health", "app", "Answer over HTTP whether the database is there."),
+    "completion": ("pgcontract.cli.completion", "completion", None),
     "server": ("pgcontract.cli.server", "app", "Find, install and run PostgreSQL servers."),
 }
 

@@ -11,6 +11,7 @@ import typer
 
 from pgcontract.cli import options
 from pgcontract.errors import ContractError, ServerError, UsageError
+from pgcontract.signs import signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,13 +66,13 @@ def freeze(
 
         system = judged(from_, path)
         # not from a rebuilt one: what PostgreSQL has printed and read again, it may print otherwise
-        options.console().print(_freeze(system, _live_catalog(system, from_)), markup=False)
+        _told_frozen(_freeze(system, _live_catalog(system, from_)))
         return
     from pgcontract.system import System  # noqa: PLC0415 - as above
 
     for one in options.chosen(path):
         system = System.load(one)
-        options.console().print(_freeze(system, _ephemeral_catalog(system, choice)), markup=False)
+        _told_frozen(_freeze(system, _ephemeral_catalog(system, choice)))
 
 
 def diff(  # noqa: PLR0913, PLR0917 - a command's options
@@ -170,7 +171,16 @@ def _freeze(system: System, catalog: Catalog) -> str:
     differences = drift(before, catalog)
     if not differences:
         return f"{words}, as before"
-    return "\n".join([f"{words}, of which these are new:", *(f"  {one}" for one in headlines(differences))])
+    told = headlines(differences)
+    new = f"{words}, {len(told)} {'difference' if len(told) == 1 else 'differences'} from what was frozen before:"
+    return "\n".join([new, *(f"  {one}" for one in told)])
+
+
+def _told_frozen(text: str) -> None:
+    headline, *rest = text.splitlines()
+    typer.echo(signed("good", headline))
+    for line in rest:
+        typer.echo(line)
 
 
 def _compared(path: Path, from_: str | None) -> System:

@@ -27,7 +27,8 @@ def chosen(path: Path | None) -> list[Path]:
             "Which schema?",
             remedy="Give a PATH, or run `pgcontract init`, which finds it and writes it down.",
         )
-    return found
+    # as people name them, not from the root of the disk
+    return [Path(os.path.relpath(path)) for path in found]
 
 
 def one_system(path: Path | None) -> System:

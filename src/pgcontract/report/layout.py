@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-State: TypeAlias = Literal["good", "bad", "doubtful", "open"]
+from pgcontract.signs import State as State  # noqa: PLC0414 - exported
+from pgcontract.signs import sign
+
 Cell: TypeAlias = Text | str
 Thing = TypeVar("Thing")
 
 STYLES: Final[dict[State, str]] = {"good": "green", "bad": "red bold", "doubtful": "yellow", "open": "dim"}
-_MARKS: Final[dict[State, str]] = {"good": "✓", "bad": "✗", "doubtful": "!", "open": "-"}
-_PLAIN: Final[dict[State, str]] = {"good": "ok", "bad": "FAIL", "doubtful": "!", "open": "-"}
 INDENT: Final = "    "
+GAP: Final = 2
+FOLDED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,21 @@ def table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[C
     """A table that fits the terminal, without lines: it can be read, cut and pasted."""
     rows = list(rows)
     shown = _table(columns, rows, headed=headed)
-    while (spare := max((c.spare for c in columns), default=0)) and console.measure(shown).minimum > console.width:
+    while (spare := max((c.spare for c in columns), default=0)) and _needed(columns, rows) > console.width:
         kept = [number for number, column in enumerate(columns) if column.spare != spare]
         columns = [columns[number] for number in kept]
         rows = [[row[number] for number in kept if number < len(row)] for row in rows]
         shown = _table(columns, rows, headed=headed)
     return shown
+
+
+def _needed(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> int:
+    """How many letters a line takes: what folds needs a part of its longest cell."""
+    total = GAP * (len(columns) - 1)
+    for number, column in enumerate(columns):
+        longest = max([cell_len(column.heading), *(cell_len(str(row[number])) for row in rows if number < len(row))])
+        total += min(longest, FOLDED) if column.fold else longest
+    return total
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, headed: bool) -> Table:
@@ -56,19 +68,14 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, headed:
     return shown
 
 
-def mark(console: Console, state: State) -> str:
-    """The sign of a state; a word where the terminal has no such letter."""
-    return (_MARKS if console.encoding.lower().startswith("utf") else _PLAIN)[state]
-
-
 def marked(console: Console, state: State, text: str, rest: str = "") -> Text:
     """A line that begins with the state's sign; ``rest`` is not coloured."""
-    return Text.assemble((f"{mark(console, state)} {text}", STYLES[state]), rest)
+    return Text.assemble((f"{sign(state, console.encoding)} {text}", STYLES[state]), rest)
 
 
 def sum_up(console: Console, text: str, *, good: bool) -> None:
     """The last line of every command: where, how many of how many, what else, on what, in how many seconds."""
-    console.print(Text(f"{mark(console, 'good' if good else 'bad')} {text}", style="green" if good else "red"))
+    console.print(Text(f"{sign('good' if good else 'bad', console.encoding)} {text}", style="green" if good else "red"))
 
 
 def count(number: int, noun: str) -> str:
