@@ -94,7 +94,8 @@ class System:
         raise UsageError(
             "There is no schema system at this path" if path.exists() else "There is nothing at this path",
             where=str(path),
-            remedy=f"name a folder with {FILE} or migrations/, a folder of files like 001-name.sql, or one .sql file",
+            remedy=f"name a folder with {FILE} or migrations/, a folder of files like 001-name.sql, or one .sql file; "
+            "`pgcontract init` looks for them",
         )
 
     def not_ours(self) -> UsageError:

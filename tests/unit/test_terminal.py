@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Literal
@@ -128,18 +129,26 @@ def test_the_summary_is_a_table_and_what_is_broken(tmp_path: Path) -> None:
     """It is added to what is there; names are no markup."""
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    evil = verdict("a|b<script>`x`[y](z)", "broken", RAISES)
+    evil = replace(verdict("a|b<script>`x`[y](z)", "broken", RAISES), counterexample="SELECT '```';")
     github.of_proofs(result(evil, verdict("b", "proven")), "db", tmp_path / "contract.toml").tell(
         {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     )
     text = summary.read_text()
     assert text.startswith("before\n### ❌ db: 1 of 2 promises proven, 1 broken, on PostgreSQL 18.4")
-    assert (
-        "| kind | promises | proven | broken | unproven |\n| --- | ---: | ---: | ---: | ---: |\n| check | 2 | 1 | 1 | 0 |"
-        in text
-    )
+    headings = "| kind | promises | proven | broken | unproven |\n| --- | ---: | ---: | ---: | ---: |\n"
+    assert f"{headings}| check | 2 | 1 | 1 | 0 |" in text
     assert "<script>" not in text
+    assert "\n  ````sql\n  SELECT '```';\n  ````\n" in text
     assert "a\\|b&lt;script&gt;\\`x\\`\\[y\\](z)" in text
+
+
+def test_what_came_first_is_annotated_first_and_a_cause_once(tmp_path: Path) -> None:
+    """GitHub shows ten: the drift, then one for each cause, with the names of the others."""
+    gone = Difference("table", "b", "removed", "TABLE b", None, breaks=("readers",))
+    many = [verdict(f"b.c{n}", "unproven", "accepts: the table is gone") for n in range(20)]
+    found = github.of_proofs(result(*many, verdict("b", "broken", RAISES), drift=(gone,)), "db", tmp_path / "none.toml")
+    assert [one.title for one in found.problems] == ["drift: b", "broken: b", "unproven: b.c0"]
+    assert "the same of b.c1, b.c2" in found.problems[2].message
 
 
 def test_an_annotation_stands_at_the_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,6 +170,7 @@ def test_an_annotation_stands_at_the_promise(tmp_path: Path, monkeypatch: pytest
         "jobs_old.id.type",
         "public f()",
     ]
-    found = github.of_proofs(result(*(verdict(id_, "broken", RAISES) for id_ in ids)), "db", contract)
+    verdicts = [verdict(id_, "broken", f"promised: accepted; seen: P000{n} no") for n, id_ in enumerate(ids)]
+    found = github.of_proofs(result(*verdicts), "db", contract)
     assert [one.line for one in found.problems] == [2, 4, 7, 8, 9, 12, None]
     assert {str(one.file) for one in found.problems} == {"db/contract.toml"}

@@ -92,13 +92,16 @@ def plans(  # noqa: PLR0913, PLR0917 - a command's options
     kept = True
     for one in paths:
         system = System.load(one)
-        queries = [query for query in queries_of(system.queries) if not only or query.name in only]
+        known = queries_of(system.queries)
+        queries = [query for query in known if not only or query.name in only]
         if not queries:
             raise UsageError(
                 "There is no such hot query.",
                 where=str(system.queries or system.root / "queries"),
                 seen=", ".join(only or ["no query at all"]),
-                remedy="Put one statement a file into queries/, with its promise in the comment at its top.",
+                remedy=f"Known are {', '.join(query.name for query in known)}."
+                if known
+                else "Put one statement a file into queries/, with its promise in the comment at its top.",
             )
         with ephemeral(system, choice) as stage:
             console = options.console()
@@ -188,7 +191,7 @@ def _show_broken(console: Console, one: Checked) -> None:
             for problem in measured.problems:
                 console.print(f"    {problem}", markup=False)
             for line in measured.shown.splitlines():
-                console.print(f"      {line}", markup=False)
+                console.print(f"      {line}", markup=False, soft_wrap=True)
 
 
 def _summary(checked: list[Checked]) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pgcontract.contract import Difference
+from pgcontract.contract import Difference, said_once
 from pgcontract.model import Verdict
 from pgcontract.mutation import Result as Mutated
 from pgcontract.report import drift, mutants
-from pgcontract.report.layout import by_cause
-from pgcontract.report.terminal import lines, summary
+from pgcontract.report.layout import by_cause, listed
+from pgcontract.report.terminal import MOST_NAMED, broken_by, lines, summary, unproven_by
 from pgcontract.verify import Result
 
 MOST_ANNOTATIONS: Final = 10
@@ -27,19 +28,29 @@ _MARKDOWN: Final = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#"} | {"<": "&l
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to be annotated; ``file`` is where it stands, ``line`` counts from 1."""
+    """One thing to be annotated; ``file`` is where it stands, ``line`` counts from 1; ``shown`` is SQL to show it."""
 
     level: Literal["error", "warning", "notice"]
     title: str
     message: str
     file: Path | None = None
     line: int | None = None
+    shown: str = ""
 
     def __str__(self) -> str:
         """The workflow command, escaped as GitHub's own toolkit does it."""
         places: dict[str, object] = {"file": self.file, "line": self.line, "title": self.title}
         shown = ",".join(f"{name}={_property(str(value))}" for name, value in places.items() if value is not None)
-        return f"::{self.level} {shown}::{_data(self.message)}"
+        return f"::{self.level} {shown}::{_data(chr(10).join(filter(None, (self.message, self.shown))))}"
+
+    def markdown(self) -> str:
+        """A point of a list, with its SQL in a block that no text in it can end."""
+        point = f"- **{_text(self.title)}**: {_text(self.message)}"
+        if not self.shown:
+            return point
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", self.shown)), default=0))
+        block = "\n".join(f"  {line}" for line in self.shown.splitlines())
+        return f"{point}\n\n  {fence}sql\n{block}\n  {fence}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class Told:
             ruled = ["---", *("---:" for _ in self.headings[1:])]
             parts.append("\n".join(_row(cells) for cells in (self.headings, ruled, *self.rows)) + "\n")
         if self.problems:
-            told = [f"- **{_text(one.title)}**: {_text(one.message)}" for one in self.problems[:MOST_ROWS]]
+            told = [one.markdown() for one in self.problems[:MOST_ROWS]]
             more = len(self.problems) - MOST_ROWS
             parts.append("\n".join(told + ([f"- and {more} more"] if more > 0 else [])) + "\n")
         return "\n".join(parts) + "\n"
@@ -81,12 +92,15 @@ def of_proofs(result: Result, path: str, contract: Path) -> Told:
     new = result.new
     file = _shown(contract)
     places = _lines_of(contract, [v.id for v in new])
-    problems = [_problem(v, file, places.get(v.id)) for v in new]
-    problems += [
+    # what came first has caused the rest, and only a few are shown
+    problems = [
         Problem("error", f"drift: {d.promise_id}", str(d), file)
         for d in result.drift
         if d.part_of is None and (d.change != "added" or d.breaks)
     ]
+    for word, cause in (("broken", broken_by), ("unproven", unproven_by)):
+        for _, found in by_cause((v for v in new if v.verdict == word), cause):
+            problems.append(_problem(found, file, places.get(found[0].id)))
     problems += [Problem("notice", f"proven again: {id_}", "Take it out of the baseline.") for id_ in result.mended]
     rows = [
         (line.kind, *(f"{n:,}" for n in (line.promises, line.proven, line.broken, line.unproven)))
@@ -116,10 +130,12 @@ def of_mutants(result: Mutated, path: str) -> Told:
     return Told(headline, not result.alive, ("operator", "mutants", "killed by proof"), tuple(rows), tuple(problems))
 
 
-def _problem(verdict: Verdict, file: Path | None, line: int | None) -> Problem:
-    counterexample = f"\n{verdict.counterexample}" if verdict.counterexample else ""
-    message = f"{verdict.reason or verdict.clause}{counterexample}"
-    return Problem("error", f"{verdict.verdict}: {verdict.id}", message, file, line)
+def _problem(verdicts: Sequence[Verdict], file: Path | None, line: int | None) -> Problem:
+    """Promises of one cause: the first, and the names of the others."""
+    first, *others = verdicts
+    also = f"; the same of {listed([v.id for v in others], MOST_NAMED)}" if others else ""
+    message = f"{said_once(first.reason) or first.clause}{also}"
+    return Problem("error", f"{first.verdict}: {first.id}", message, file, line, first.counterexample or "")
 
 
 def _shown(file: Path) -> Path | None:

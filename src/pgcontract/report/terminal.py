@@ -129,10 +129,10 @@ def show(console: Console, result: Result, commands: Commands, *, quiet: bool, v
         console.print()
     new = set(result.new)
     _show_unproven(console, [v for v in result.of("unproven") if v in new], every=verbose)
-    for cause, found in by_cause((v for v in result.of("broken") if v in new), _broken_by):
-        for verdict in found if verbose or not cause else found[:1]:
+    for _, found in by_cause((v for v in result.of("broken") if v in new), broken_by):
+        for verdict in found if verbose else found[:1]:
             _show_broken(console, verdict, commands)
-        if cause and len(found) > 1 and not verbose:
+        if len(found) > 1 and not verbose:
             others = listed([v.id for v in found[1:]], MOST_NAMED)
             console.print(Text(f"  the same breaks {count(len(found) - 1, 'promise')} more: {others}\n"))
     _show_baseline(console, result, commands)
@@ -164,7 +164,7 @@ def _show_notes(console: Console, result: Result) -> None:
 
 def _show_unproven(console: Console, verdicts: Sequence[Verdict], *, every: bool) -> None:
     """A cause once, with all promises that it leaves unproven."""
-    for _, found in by_cause(verdicts, _unproven_by):
+    for _, found in by_cause(verdicts, unproven_by):
         first = found[0]
         if len(found) == 1 or every:
             for verdict in found:
@@ -216,13 +216,14 @@ def summary(result: Result, path: str) -> str:
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql} in {result.seconds:.1f} s"
 
 
-def _unproven_by(verdict: Verdict) -> str:
+def unproven_by(verdict: Verdict) -> str:
+    """What left a promise unproven, whatever table's rows it kept away; itself where it has a case of its own."""
     if verdict.counterexample is not None:
         return f"{verdict.id} alone"
     return _NO_ROW.sub("", said_once(verdict.reason))
 
 
-def _broken_by(verdict: Verdict) -> str:
-    """What the server said, which may break many promises alike; nothing where it refused nothing."""
+def broken_by(verdict: Verdict) -> str:
+    """What the server said, which may break many promises alike; the promise itself where it refused nothing."""
     found = _REFUSED.search(verdict.reason or "")
-    return found.group(1) if found else ""
+    return found.group(1) if found else f"{verdict.id} alone"
