@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pgcontract.cli.verify import Listing
-    from pgcontract.ephemeral import ServerChoice
     from pgcontract.inputs.adopting import Found
 
 
@@ -46,18 +45,22 @@ def init(
     """
     from pgcontract.cli.verify import Telling, prove  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.ephemeral import ServerChoice  # noqa: PLC0415
+    from pgcontract.report.layout import marked  # noqa: PLC0415
+    from pgcontract.system import System  # noqa: PLC0415
     from pgcontract.verify import Plan  # noqa: PLC0415
 
     console = options.console()
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
-    systems = _configured(console, Path(), paths or [])
     kept = True
     written = []
-    for path in systems:
-        new = _frozen(console, path, choice)
-        listing: Listing = "write" if new and not _baseline(path).exists() else None
-        kept = prove(path, choice, Plan(examples), Telling(listing=listing)) and kept
-        written += [file for file in (_contract(path), _baseline(path)) if file.exists()]
+    for path in _configured(console, Path(), paths or []):
+        system = System.load(path)
+        new = not system.contract.exists()
+        if not new:
+            console.print(marked(console, "open", "kept   ", str(system.contract)))
+        listing: Listing = "write" if new and not system.baseline.exists() else None
+        kept = prove(path, choice, Plan(examples), Telling(listing=listing, freeze=True)) and kept
+        written += [file for file in (system.contract, system.baseline) if file.exists()]
     _next(console, written)
     raise typer.Exit(0 if kept else 1)
 
@@ -90,38 +93,6 @@ def _configured(console: Console, folder: Path, given: Sequence[Path]) -> list[P
     file = configure(folder, [one.path for one in found])
     console.print(marked(console, "good", "wrote  ", f"{file}: systems = [{_listed([one.path for one in found])}]"))
     return [one.path for one in found]
-
-
-def _frozen(console: Console, path: Path, choice: ServerChoice) -> bool:
-    """Freeze the system's contract unless there is one. Whether it was frozen."""
-    from pgcontract.contract import Contract, promises_of, write  # noqa: PLC0415 - heavy
-    from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
-    from pgcontract.report.layout import count, marked  # noqa: PLC0415
-    from pgcontract.system import System  # noqa: PLC0415
-
-    system = System.load(path)
-    if system.contract.exists():
-        console.print(marked(console, "open", "kept   ", str(system.contract)))
-        return False
-    with ephemeral(system, choice) as stage:
-        catalog = stage.read_catalog()
-    write(system.contract, Contract(system.name, catalog))
-    number = count(sum(1 for _ in promises_of(catalog)), "promise")
-    console.print(marked(console, "good", "froze  ", f"{system.contract}: {number}, as the catalog says them"))
-    console.print()
-    return True
-
-
-def _contract(path: Path) -> Path:
-    from pgcontract.system import System  # noqa: PLC0415 - heavy
-
-    return System.load(path).contract
-
-
-def _baseline(path: Path) -> Path:
-    from pgcontract.system import System  # noqa: PLC0415 - heavy
-
-    return System.load(path).baseline
 
 
 def _told(found: Found) -> str:

@@ -15,6 +15,8 @@ from pgcontract.cli import options
 from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pgcontract.contract import Contract
     from pgcontract.ephemeral import ServerChoice, Stage
     from pgcontract.since import Then
@@ -93,12 +95,16 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Where a result goes: to a file, to people, and into the list of what is known."""
+    """Where a result goes: to a file, to people, and into the list of what is known.
+
+    ``freeze``: a contract that is not there yet is written.
+    """
 
     json: Path | None = None
     quiet: bool = False
     verbose: bool = False
     listing: Listing = None
+    freeze: bool = False
 
 
 def prove(
@@ -111,7 +117,7 @@ def prove(
     since: str | None = None,
 ) -> bool:
     """Prove a system and tell what was found. Whether it is kept."""
-    from pgcontract.contract import Contract, Difference, read, read_baseline  # noqa: PLC0415
+    from pgcontract.contract import Difference, read, read_baseline  # noqa: PLC0415
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.report import github, terminal  # noqa: PLC0415
     from pgcontract.verify import verify as run  # noqa: PLC0415
@@ -131,14 +137,9 @@ def prove(
         before = _then(since, given, system, choice)
         stage = outer.enter_context(ephemeral(system, choice))
         stack = outer.enter_context(ExitStack())
-        if system.contract.exists():
-            contract = read(system.contract)
-        else:
-            contract = Contract(system.name, stage.read_catalog())
-            console.print(
-                f"{path} has no contract.toml: its promises are frozen in memory, for this run only.", markup=False
-            )
-            console.print(f"  to keep them: pgcontract freeze {shlex.quote(str(path))}\n", markup=False, style="dim")
+        contract = (
+            read(system.contract) if system.contract.exists() else _frozen(console, stage, path, keep=told.freeze)
+        )
         if before is not None:
             plan = _touched(before, stage, contract, plan)
         task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
@@ -159,6 +160,24 @@ def prove(
     terminal.show(console, result, commands, quiet=told.quiet, verbose=told.verbose)
     github.of_proofs(result, str(path), system.contract).tell()
     return result.kept
+
+
+def _frozen(console: Console, stage: Stage, path: Path | str, *, keep: bool) -> Contract:
+    """The contract of a system that has none, from its own schema."""
+    from pgcontract.contract import Contract, promises_of, write  # noqa: PLC0415 - heavy
+    from pgcontract.report.layout import count, marked  # noqa: PLC0415
+
+    system = stage.system
+    contract = Contract(system.name, stage.read_catalog())
+    if keep:
+        write(system.contract, contract)
+        number = count(sum(1 for _ in promises_of(contract.catalog)), "promise")
+        console.print(marked(console, "good", "froze  ", f"{system.contract}: {number}, as the catalog says them\n"))
+    else:
+        told = f"{path} has no contract.toml: its promises are frozen in memory, for this run only."
+        console.print(told, markup=False)
+        console.print(f"  to keep them: pgcontract freeze {shlex.quote(str(path))}\n", markup=False, style="dim")
+    return contract
 
 
 def _words(given: Path | None, choice: ServerChoice, plan: Plan) -> str:
