@@ -185,6 +185,19 @@ def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: s
         run("repair", folder, "--dsn", empty_database)
 
 
+@pytest.mark.parametrize("words", [("repair", "--accept", "1"), ("baseline",)])
+def test_what_mends_records_does_not_wait_for_ever(empty_database: str, write: Write, words: tuple[str, ...]) -> None:
+    """Somebody's lock on the tracking table ends it after --lock-timeout, and nothing has changed."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    run("up", folder, "--dsn", empty_database)
+    write({"001-a.sql": "SELECT 2;\n-- ROLLBACK\n-- none\n"})
+    with psycopg.connect(empty_database) as other:
+        other.execute("LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(MigrationError, match="55P03"):
+            run(words[0], folder, *words[1:], "--dsn", empty_database, "--lock-timeout", "0.1")
+    assert run("status", folder, "--dsn", empty_database)[0].startswith("✗ edited")
+
+
 def test_exit_code_tells_what_is_half_there_from_pending(empty_database: str, write: Write) -> None:
     """3 for a migration that was started and has not finished: what it has left must be looked at."""
     text = "-- no-transaction\nCREATE TABLE a ();\nSELECT 1/0;\n-- ROLLBACK\nDROP TABLE a;\n"

@@ -140,7 +140,7 @@ def _at(top: Path, place: Path) -> Iterator[Found]:
         convention = recognise(place)
     except MigrationError:
         convention = None
-    if convention is not None:
+    if convention is not None and any(_owns(place, convention.name)):
         rank = 0 if convention.name != PLAIN else 1 if place.name in _MIGRATIONS else 3
         yield Found(_path_of(relative), relative, convention.name, rank)
         return
@@ -149,6 +149,11 @@ def _at(top: Path, place: Path) -> Iterator[Found]:
             yield Found(file.relative_to(top), file.relative_to(top), "one file", 2)
         elif place == top:
             yield Found(file.relative_to(top), file.relative_to(top), "one file", 4)
+
+
+def _owns(place: Path, convention: str) -> Iterator[Path]:
+    """The files that make it this folder and not one above it: Flyway looks into folders within."""
+    return place.glob("*__*.sql") if convention == "Flyway" else iter([place])
 
 
 def _path_of(folder: Path) -> Path:
