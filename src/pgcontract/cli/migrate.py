@@ -170,4 +170,4 @@ def seed(path: SystemPath = None, *, dsn: Dsn = None) -> None:
 
     system = one_system(path)
     run_seed(database(dsn), system)
-    typer.echo(signed("good", "seeded     ", f" from {system.seed}"))
+    typer.echo(signed("good", f"Seeded from {system.seed}"))
