@@ -39,9 +39,11 @@ def committed(path: Path, ref: str, *, beside: Iterable[Path] = ()) -> Iterator[
         seen=f"{relative} in {ref}",
     )
     with tempfile.TemporaryDirectory(prefix="pgcontract-commit-") as folder:
+        # a system may be called by its folder's name, and be the repository's own folder
+        whole = Path(folder) / top.name
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
-        yield Path(folder) / relative
+            tar.extractall(whole, filter="data")
+        yield whole / relative
 
 
 def _has(top: Path, commit: str, relative: Path) -> bool:
