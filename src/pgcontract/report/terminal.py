@@ -127,9 +127,8 @@ def show(console: Console, result: Result, commands: Commands, *, quiet: bool, v
             console.print(table(console, result.verdicts))
         _show_notes(console, result)
         console.print()
-    new = set(result.new)
-    _show_unproven(console, [v for v in result.of("unproven") if v in new], every=verbose)
-    for _, found in by_cause((v for v in result.of("broken") if v in new), broken_by):
+    _show_unproven(console, [v for v in result.new if v.verdict == "unproven"], every=verbose)
+    for _, found in by_cause((v for v in result.new if v.verdict == "broken"), broken_by):
         for verdict in found if verbose else found[:1]:
             _show_broken(console, verdict, commands)
         if len(found) > 1 and not verbose:
