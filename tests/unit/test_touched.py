@@ -105,6 +105,23 @@ def test_privileges_come_with_what_they_are_on() -> None:
     assert {id_ for id_ in found.ids if id_.startswith("grant")} == {"grant app on orders"}
 
 
+def test_a_cascade_is_reached_from_its_end() -> None:
+    """What a leaf refuses is refused to whoever deletes at the top, through all that cascades; not beyond."""
+    cascade = [replace(referring(to), on_delete="CASCADE") for to in ("top", "a", "b", "c")]
+    chain = Catalog(
+        tables=(
+            table("beyond"),
+            table("top", foreign_keys=(referring("beyond"),)),
+            table("a", foreign_keys=(cascade[0],)),
+            table("b", foreign_keys=(cascade[1],)),
+            table("c", foreign_keys=(cascade[2],)),
+            table("leaf", foreign_keys=(cascade[3],)),
+        )
+    )
+    after = replace(chain, tables=(*chain.tables[:-1], table("leaf", foreign_keys=(referring("c"),))))
+    assert touched(chain, after, after).reached == ("a", "b", "c", "top")
+
+
 def test_a_type_and_a_sequence_reach_the_tables_that_use_them() -> None:
     """A label more, and another start."""
     labels = replace(BEFORE, enums=(Enum(named("status"), ("new", "old", "gone")),))

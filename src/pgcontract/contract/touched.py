@@ -15,6 +15,7 @@ from pgcontract.contract.promised import Promised, promised, unique_ids
 from pgcontract.model import Catalog, Column, Index, Name, Table, Trigger, View
 
 _WORD = re.compile(r"\w+")
+_IDLE = frozenset({"NO ACTION", "RESTRICT"})
 _GLOBAL = ("schema", "extension", "privilege", "default privilege")
 
 
@@ -33,9 +34,9 @@ class Touched:
 def touched(before: Catalog, after: Catalog, contract: Catalog, contract_before: Catalog | None = None) -> Touched:
     """What a change from one catalog to the other, or of the contract itself, reaches of the contract's promises.
 
-    Reached are a changed table's parents and children by foreign keys and its partitions, the views over it, the
-    functions that name it, and the tables whose triggers call those; in the same way what depends on a changed type,
-    view, sequence or function.
+    Reached are a changed table's parents and children by foreign keys and its partitions, what is above its parents by
+    cascades, the views over it, the functions that name it, and the tables whose triggers call those; in the same way
+    what depends on a changed type, view, sequence or function.
     """
     keys = _changed(before, after)
     if contract_before is not None:
@@ -85,6 +86,8 @@ class _Graph:
     words: dict[Name, set[str]] = field(default_factory=dict)
     tables: set[Name] = field(default_factory=set)
     neighbours: dict[Name, set[Name]] = field(default_factory=dict)
+    acting: dict[Name, set[Name]] = field(default_factory=dict)
+    """Parents whose loss changes a table's rows, by table."""
     family: dict[Name, set[Name]] = field(default_factory=dict)
     owned: dict[Name, Name] = field(default_factory=dict)
 
@@ -96,6 +99,8 @@ class _Graph:
             self.tables.add(table.name)
             for foreign_key in table.foreign_keys:
                 _link(self.neighbours, table.name, foreign_key.references)
+                if {foreign_key.on_delete, foreign_key.on_update} - _IDLE:
+                    self.acting.setdefault(table.name, set()).add(foreign_key.references)
             for parent in (*table.inherits, *([table.partition_of] if table.partition_of else [])):
                 _link(self.family, table.name, parent)
         self.owned.update((s.name, s.owned_by[0]) for s in catalog.sequences if s.owned_by is not None)
@@ -113,6 +118,12 @@ class _Graph:
     def reached(self, changed: Iterable[Name]) -> set[Name]:
         """What depends on these; a table that does so is reached, and nothing beyond it."""
         found = {name for one in changed for name in self.neighbours.get(one, ())}
+        # what stops a cascade at its end stops it for all above
+        above = list(found)
+        while above:
+            more = self.acting.get(above.pop(), set()) - found
+            found |= more
+            above += more
         spreading, seen = list(changed), set(changed)
         while spreading:
             spoken = _words(spreading.pop().name)
