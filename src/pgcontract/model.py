@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
@@ -379,11 +380,31 @@ class Catalog:
                     yield table, foreign_key
 
 
+class Reason(StrEnum):
+    """The kinds of reasons why a promise is unproven; the verdict's text gives the detail."""
+
+    NO_ROW = "no row found"
+    """The search came to no row, value or change that would show it; there may be none."""
+    REFUSED = "something else refuses first"
+    """Another constraint decided every example, or keeps the rows away that are needed."""
+    TRIGGER = "a trigger raised"
+    REWRITTEN = "rows are rewritten"
+    """A BEFORE trigger or a rule stores another row than the one that was given, or none."""
+    UNKNOWN_TYPE = "unknown type"
+    ROLE = "the role cannot show it"
+    """It is a superuser, or may do everything, or is not there."""
+    GONE = "not there"
+    NOT_REPEATABLE = "not repeatable"
+    """It was contradicted once, and not again in a fresh transaction."""
+    OUT_OF_TIME = "out of time"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found of one promise. ``accepts`` and ``rejects`` count the examples that say so.
 
     ``counterexample`` is SQL to paste into psql, ``reason`` says why a promise is unproven, or what else is to be told.
+    ``because`` is the kind of that reason, for those that are unproven.
     """
 
     id: str
@@ -395,3 +416,4 @@ class Verdict:
     seconds: float = 0.0
     reason: str | None = None
     counterexample: str | None = None
+    because: Reason | None = None

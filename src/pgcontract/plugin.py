@@ -180,7 +180,7 @@ def pgcontract_server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture(scope="session")
 def pgcontract_system(request: pytest.FixtureRequest) -> Path:
-    """The path of the system that tests work with; to be defined anew where several are configured, or none."""
+    """The path, from pytest's root, of the system that tests work with; to be defined anew where there are several."""
     return _told(_only_system, request.config)
 
 
@@ -370,12 +370,13 @@ def _open(
 
 def _workbench(config: pytest.Config, system: Path) -> Workbench:
     opened = config.stash.setdefault(WORKBENCHES, {})
-    if system not in opened:
+    path = config.rootpath / system
+    if path not in opened:
         from pgcontract.system import System  # noqa: PLC0415
         from pgcontract.workbench import Workbench  # noqa: PLC0415
 
-        opened[system] = Workbench(System.load(system), _server(config), _choice(config))
-    return opened[system]
+        opened[path] = Workbench(System.load(path), _server(config), _choice(config))
+    return opened[path]
 
 
 def _version(config: pytest.Config) -> str:

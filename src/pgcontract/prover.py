@@ -11,15 +11,18 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from pgcontract.model import Table, Verdict
+from pgcontract.model import Reason, Table, Verdict
 from pgcontract.promises.base import Cases, Change, Contradiction, Direction, Outcome, Promise, Seen, judge
+from pgcontract.rows.refusals import told
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Statement, paste
 from pgcontract.rows.worlds import Worlds
-from pgcontract.session import CASES_AT_ONCE, Session
+from pgcontract.session import CASES_AT_ONCE, OutOfTime, Session
 from pgcontract.values.types import UnknownType
 
 DEFAULT_EXAMPLES = 25
+TIME_LIMIT = 120.0
+"""Seconds that a direction may take: ten times what the slowest of ten thousand promises of public schemas took."""
 FEW = 4
 DECIDED = "every example was decided by something else: "
 
@@ -33,6 +36,7 @@ class Evidence:
     contradiction: Contradiction | None = None
     missing: str | None = None
     notes: tuple[str, ...] = ()
+    reason: Reason = Reason.NO_ROW
 
 
 class Contradicted(AssertionError):
@@ -41,12 +45,16 @@ class Contradicted(AssertionError):
 
 @dataclass
 class Prover:
-    """Proves promises of one frozen contract against one live catalog, over one session."""
+    """Proves promises of one frozen contract against one live catalog, over one session.
+
+    A direction that takes longer than ``seconds`` is unproven: what was found until then is no proof.
+    """
 
     session: Session
     worlds: Worlds
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
+    seconds: float = TIME_LIMIT
 
     def verdict(self, promise: Promise) -> Verdict:
         """Try both directions of a promise."""
@@ -62,29 +70,41 @@ class Prover:
                 return replace(
                     verdict, verdict="broken", counterexample=told, reason=_difference(evidence.contradiction)
                 )
-        missing = [f"{e.direction}: {e.missing}" for e in found.values() if e.missing]
-        return replace(verdict, verdict="unproven", reason="; ".join(missing)) if missing else verdict
+        missing = [e for e in found.values() if e.missing]
+        if not missing:
+            return verdict
+        said = "; ".join(f"{e.direction}: {e.missing}" for e in missing)
+        return replace(verdict, verdict="unproven", reason=said, because=missing[0].reason)
 
     def prove(self, promise: Promise, direction: Direction) -> Evidence:
-        """Collect the evidence of one direction."""
-        return self.tried(promise, direction, self.cases(promise, direction))
+        """Collect the evidence of one direction, as long as there is time."""
+        self.session.until(time.monotonic() + self.seconds)
+        try:
+            return self.tried(promise, direction, self.cases(promise, direction))
+        except OutOfTime:
+            self.session.until(None)
+            self.session.leave()
+            self.session.enter(())
+            return Evidence(direction, missing=f"it took more than {self.seconds:g} s", reason=Reason.OUT_OF_TIME)
+        finally:
+            self.session.until(None)
 
     def cases(self, promise: Promise, direction: Direction) -> Cases:
         """What there is to try in one direction; ``missing`` says why there is nothing."""
         try:
             return promise.accepts(self.worlds) if direction is Direction.ACCEPTS else promise.rejects(self.worlds)
         except Unbuildable as error:
-            return Cases(missing=error.what)
+            return Cases(missing=error.what, reason=error.reason)
         except UnknownType as error:
-            return Cases(missing=error.what)
+            return Cases(missing=error.what, reason=Reason.UNKNOWN_TYPE)
         except KeyError as error:
             # rows are made from the live catalog, and it has no such column any more
-            return Cases(missing=f"the live table has no column {error}")
+            return Cases(missing=f"the live table has no column {error}", reason=Reason.GONE)
 
     def tried(self, promise: Promise, direction: Direction, cases: Cases) -> Evidence:
         """The evidence of cases that were made before."""
         if cases.missing is not None:
-            return Evidence(direction, missing=cases.missing)
+            return Evidence(direction, missing=cases.missing, reason=cases.reason)
         evidence = _Trial(self, promise, direction, cases).evidence()
         if cases.prepared:
             # the next promise asks for its rows in a database as it is, not without what was taken away for this one
@@ -112,22 +132,25 @@ class _Trial:
         self._present = promise.present(prover.worlds)
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         self._held = 0
-        self._blocked: Counter[str] = Counter()
+        self._catalog = prover.worlds.catalog
+        self._blocked: Counter[tuple[Reason, str]] = Counter()
 
     def evidence(self) -> Evidence:
         refused = self._session.enter(self._setup)
         if refused is not None:
-            return Evidence(self._direction, missing=f"the rows around the row under test were refused: {refused}")
+            reason, detail = told(refused, self._catalog)
+            said = f"the rows around the row under test were refused: {detail}"
+            return Evidence(self._direction, missing=said, reason=reason)
         contradiction = self._try_all(self._cases.always)
         if contradiction is None and self._cases.drawn is not None:
             contradiction = self._drawn(self._cases.drawn)
         if contradiction is not None and not self._confirmed(contradiction):
-            return Evidence(self._direction, missing=f"not repeatable: {contradiction.seen}")
-        missing = None
-        if contradiction is None and not self._held:
-            ((reason, _),) = self._blocked.most_common(1) or [("there was nothing to try", 0)]
-            missing = f"{DECIDED}{reason}"
-        return Evidence(self._direction, self._held, contradiction, missing, self._cases.notes)
+            said = f"contradicted once, and not again: {contradiction.seen}"
+            return Evidence(self._direction, missing=said, reason=Reason.NOT_REPEATABLE)
+        if contradiction is not None or self._held:
+            return Evidence(self._direction, self._held, contradiction, notes=self._cases.notes)
+        (((reason, detail), _),) = self._blocked.most_common(1) or [((Reason.NO_ROW, "there was nothing to try"), 0)]
+        return Evidence(self._direction, missing=f"{DECIDED}{detail}", notes=self._cases.notes, reason=reason)
 
     def _try(self, change: Change) -> Contradiction | None:
         return self._try_all([change])
@@ -166,12 +189,14 @@ class _Trial:
         if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
             outcome = Outcome.BLOCKED
         if outcome is Outcome.BROKEN and seen.refusal is None and self._present and self._rewritten:
-            self._blocked["a BEFORE trigger or a rule may have changed the row, or not stored it"] += 1
+            said = "a BEFORE trigger or a rule may have changed the row, or not stored it"
+            self._blocked[Reason.REWRITTEN, said] += 1
             return None
         if outcome is Outcome.HELD:
             self._held += 1
         elif outcome is Outcome.BLOCKED:
-            self._blocked[str(seen)] += 1
+            why = (Reason.REFUSED, str(seen)) if seen.refusal is None else told(seen.refusal, self._catalog)
+            self._blocked[why] += 1
         else:
             return Contradiction(change, seen, self._setup)
         return None

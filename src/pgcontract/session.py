@@ -7,6 +7,7 @@ or tried here is rolled back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -26,6 +27,9 @@ FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED)
 MOST_PREPARED = 2000
 CASES_AT_ONCE = 50
 """Few enough that what the server answers fits its socket, while we still send."""
+FEW = 4
+"""How many are sent first, and again after these took longer than ``SLOW`` seconds."""
+SLOW = 1.0
 ROLLBACK = b"ROLLBACK TO SAVEPOINT example"
 NO_SUCH_STATEMENT = "26000"
 STATEMENT_TIMEOUT = "10s"
@@ -55,10 +59,17 @@ class Answer:
     count: int = 0
 
 
+class OutOfTime(BaseException):
+    """The time that was set by ``Session.until`` is over.
+
+    No Exception, so that whatever searches and shrinks on failures (Hypothesis does) lets it pass.
+    """
+
+
 class Session:
     """Runs statements on top of a world, and answers the rows room's questions. Not for use by two threads.
 
-    Raises ServerError from any method when the connection is lost.
+    Raises ServerError from any method when the connection is lost, OutOfTime before anything is sent too late.
     """
 
     def __init__(self, connection: psycopg.Connection) -> None:
@@ -75,6 +86,7 @@ class Session:
         self._mark: bytes | None = None
         self._altered: tuple[Statement, ...] = ()
         self._world: tuple[Statement, ...] | None = None
+        self._end: float | None = None
         for setting in SETTINGS:
             self._send(setting)
         self._begin()
@@ -83,6 +95,13 @@ class Session:
     def backend(self) -> int:
         """The process id of the server's process for this connection."""
         return self._pg.backend_pid
+
+    def until(self, end: float | None) -> None:
+        """Send nothing after this time of ``time.monotonic()``; None: as long as it takes.
+
+        After OutOfTime nothing is known of the world: it must be left.
+        """
+        self._end = end
 
     def enter(self, setup: Sequence[Statement]) -> Refusal | None:
         """Insert a world, which stays until another is entered; returns what refused it."""
@@ -171,13 +190,19 @@ class Session:
         yield from found
 
     def _run_all(self, cases: Sequence[Sequence[Statement]]) -> Iterator[Seen]:
-        for start in range(0, len(cases), CASES_AT_ONCE):
-            together = cases[start : start + CASES_AT_ONCE]
+        start, size = 0, FEW
+        while start < len(cases):
+            self._in_time()
+            together = cases[start : start + size]
+            begun = time.monotonic()
             try:
                 sent = [self._queue(statements, ROLLBACK) for statements in together]
                 found = [self._collect(results) for results in sent]
             except psycopg.OperationalError as error:
                 raise self._gone(error) from error
+            # slow ones must leave the time to be looked at in between
+            start, quick = start + len(together), time.monotonic() - begun < SLOW
+            size = min(2 * size, CASES_AT_ONCE) if quick else FEW
             for statements, seen in zip(together, found, strict=True):
                 # a case before it was to prepare its statement, and met an error first
                 unprepared = seen.refusal is not None and seen.refusal.sqlstate == NO_SUCH_STATEMENT
@@ -257,6 +282,10 @@ class Session:
         """Roll everything back and close the connection."""
         self._connection.close()
 
+    def _in_time(self) -> None:
+        if self._end is not None and time.monotonic() > self._end:
+            raise OutOfTime
+
     def _leave_world(self) -> None:
         self._world = self._mark = None
         self._send("ROLLBACK")
@@ -286,6 +315,7 @@ class Session:
     def _pipeline(
         self, statements: Iterable[Statement], savepoint: bytes | None, *, prepare: bool | None = True
     ) -> Seen:
+        self._in_time()
         try:
             return self._collect(self._queue(statements, savepoint, prepare=prepare))
         except psycopg.OperationalError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -11,10 +12,10 @@ from pgcontract.contract import Baseline, Contract, Difference, drift, promises_
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
 from pgcontract.invariants import Explored, invariants_of, merged, verdicts
-from pgcontract.model import Name, Verdict
+from pgcontract.model import Name, Reason, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
-from pgcontract.prover import DEFAULT_EXAMPLES
+from pgcontract.prover import DEFAULT_EXAMPLES, TIME_LIMIT
 from pgcontract.workers import Known, Task, Worker, worked
 
 FORMAT = 1
@@ -45,6 +46,10 @@ class Result:
     def of(self, verdict: str) -> tuple[Verdict, ...]:
         """The verdicts of one kind: ``proven``, ``broken``, ``unproven`` or ``not covered``."""
         return tuple(v for v in self.verdicts if v.verdict == verdict)
+
+    def reasons(self) -> list[tuple[Reason, int]]:
+        """How many are unproven for each kind of reason, the most frequent first."""
+        return Counter(v.because or Reason.NO_ROW for v in self.of("unproven")).most_common()
 
     @property
     def kept(self) -> bool:
@@ -81,7 +86,10 @@ class Result:
                 "proven": len(self.of("proven")),
                 "not_covered": len(self.of("not covered")),
                 "broken": [{"id": v.id, "kind": v.kind, "counterexample": v.counterexample} for v in self.of("broken")],
-                "unproven": [{"id": v.id, "kind": v.kind, "reason": v.reason} for v in self.of("unproven")],
+                "unproven": [
+                    {"id": v.id, "kind": v.kind, "because": v.because, "reason": v.reason} for v in self.of("unproven")
+                ],
+                "reasons": {str(reason): count for reason, count in self.reasons()},
                 "known": [
                     {"id": v.id, "verdict": v.verdict, "reason": r} for v in self.verdicts if (r := self.known(v))
                 ],
@@ -101,12 +109,14 @@ class Plan:
     """How to verify. ``only`` keeps promises of these ids (or their tables); ``workers`` 0: one a core.
 
     ``touched`` keeps those of these ids, none of which need be there; None for all.
+    ``seconds``: how long a direction of a promise may take before it is unproven.
     """
 
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
     only: tuple[str, ...] = ()
     workers: int = 0
+    seconds: float = TIME_LIMIT
     touched: Collection[str] | None = None
 
     def wants(self, id_: str) -> bool:
@@ -158,8 +168,8 @@ def verify(
     by_id: dict[str, Verdict] = {}
     parts: dict[int, Explored] = {}
     histories = list(_histories(plan.examples)) if invariants else []
-    seconds = stage.system.invariant_seconds
-    known = Known(live, stage.live_roles, all_invariants, invariants, seconds, plan.examples, plan.seed)
+    asked = (all_invariants, invariants, stage.system.invariant_seconds)
+    known = Known(live, stage.live_roles, *asked, plan.examples, plan.seed, plan.seconds)
     tasks: list[Task[Explored | list[tuple[str, Verdict]]]] = [*histories, *_batches(chosen)]
     for task, outcome in worked(stage, known, tasks, plan.workers):
         if isinstance(outcome, Explored):

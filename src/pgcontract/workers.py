@@ -22,7 +22,7 @@ from pgcontract.ephemeral import Stage
 from pgcontract.errors import ServerError
 from pgcontract.invariants import Exploration, Invariant
 from pgcontract.model import Catalog
-from pgcontract.prover import Prover
+from pgcontract.prover import TIME_LIMIT, Prover
 from pgcontract.rows.statements import Statement
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
@@ -33,7 +33,10 @@ Done_co = TypeVar("Done_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What every worker knows: the live database, its invariants and which are asked, and how much to try."""
+    """What every worker knows: the live database, its invariants and which are asked, and how much to try.
+
+    ``seconds``: how long a direction of a promise may take.
+    """
 
     catalog: Catalog
     roles: Mapping[str, str]
@@ -42,6 +45,7 @@ class Known:
     invariant_seconds: int
     examples: int
     seed: int
+    seconds: float = TIME_LIMIT
 
 
 class Task(Protocol[Done_co]):
@@ -101,7 +105,8 @@ class Worker:
         self.session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
             _share(core, self.session)
-        self.prover = Prover(self.session, Worlds(known.catalog, self.session, known.roles), known.examples, known.seed)
+        worlds = Worlds(known.catalog, self.session, known.roles)
+        self.prover = Prover(self.session, worlds, known.examples, known.seed, known.seconds)
         self.exploration = Exploration(
             self.session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds
         )

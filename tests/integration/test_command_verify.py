@@ -78,7 +78,7 @@ def test_all_promises_proven(system: Path, tmp_path: Path) -> None:
     assert {"system", "postgresql", "seconds"} <= set(found)
     one = next(v for v in found["verdicts"] if v["id"] == "children.chk_age")
     assert set(one) == {
-        *("id", "kind", "clause", "verdict", "accepts", "rejects", "seconds", "reason", "counterexample"),
+        *("id", "kind", "clause", "verdict", "accepts", "rejects", "seconds", "reason", "counterexample", "because"),
     }
     assert one["accepts"] > 0 < one["rejects"]
     for heading in ("kind", "promises", "proven", "broken", "unproven", "seconds", "referential action"):

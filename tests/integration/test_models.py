@@ -28,7 +28,7 @@ from pgcontract.contract import Contract, read, write
 from pgcontract.database import Database
 from pgcontract.ephemeral import template_of
 from pgcontract.migrations import seed
-from pgcontract.model import Catalog, Column, Name, Table
+from pgcontract.model import Catalog, Check, Column, Name, Table
 from pgcontract.models import source
 from pgcontract.server import SUPPORTED, Server
 from pgcontract.system import System
@@ -344,10 +344,13 @@ def test_the_module_is_the_same_each_time(tmp_path: Path, zoo: psycopg.Connectio
 def test_a_formatter_leaves_it_alone(tmp_path: Path, zoo: psycopg.Connection, length: int) -> None:
     """Whatever line length it is told, and with names as long as PostgreSQL lets them be."""
     long = "x" * 62
-    tables = [Table(Name("public", long), tuple(Column(f"{long}{n}", t) for n, t in enumerate(("text[]", "inet"))))]
+    listed = Check("listed", f"({long}2 = ANY (ARRAY['a'::text, '{long}{long}'::text]))")
+    columns = tuple(Column(f"{long}{n}", t) for n, t in enumerate(("text[]", "inet", "text")))
+    tables = [Table(Name("public", long), columns, checks=(listed,))]
     catalog = read_catalog(zoo)
     for number, one in enumerate((catalog, Catalog(tables=tuple(tables)))):
         (tmp_path / f"rows_{number}.py").write_text(source("zoo", one), encoding="utf-8")
+    assert "Literal[" in (tmp_path / "rows_1.py").read_text(encoding="utf-8")
     check = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", str(length), "--diff", "."]
     done = subprocess.run(check, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")

@@ -22,6 +22,15 @@ CREATE TABLE employees (
   name TEXT NOT NULL UNIQUE
 );
 """
+KEYS_IN_A_CIRCLE = """
+CREATE TABLE chats (id INTEGER PRIMARY KEY, last INTEGER);
+CREATE TABLE messages (chat_id INTEGER NOT NULL REFERENCES chats, id INTEGER PRIMARY KEY, UNIQUE (chat_id, id));
+ALTER TABLE chats ADD FOREIGN KEY (id, last) REFERENCES messages (chat_id, id) ON DELETE SET NULL (last);
+CREATE TABLE members (chat_id INTEGER REFERENCES chats, n INTEGER, PRIMARY KEY (chat_id, n));
+CREATE TABLE marks (
+  id INTEGER PRIMARY KEY, chat_id INTEGER, n INTEGER, FOREIGN KEY (chat_id, n) REFERENCES members ON UPDATE CASCADE
+);
+"""
 ORPHANED_DEFAULT = """
 CREATE TABLE parents (id INTEGER PRIMARY KEY);
 CREATE TABLE children (
@@ -143,6 +152,40 @@ CREATE TABLE places (id INTEGER PRIMARY KEY, pos INTEGER CONSTRAINT uq UNIQUE DE
 GENERATED_KEY = (
     "CREATE TABLE things (id INTEGER GENERATED ALWAYS AS IDENTITY CONSTRAINT pk PRIMARY KEY, e TEXT NOT NULL);"
 )
+EQUATED = """
+CREATE TABLE letters (id INTEGER PRIMARY KEY, owner_id INTEGER NOT NULL, from_id INTEGER NOT NULL, sent DATE NOT NULL);
+CREATE INDEX idx_sent ON letters (owner_id, sent) WHERE owner_id = from_id;
+"""
+RIVALS = """
+CREATE TABLE p (id INTEGER PRIMARY KEY);
+CREATE TABLE c (
+  id INTEGER PRIMARY KEY,
+  a INTEGER NOT NULL CONSTRAINT fa REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE,
+  b INTEGER NOT NULL CONSTRAINT fb REFERENCES p
+);
+CREATE TABLE services (id INTEGER PRIMARY KEY, p INTEGER NOT NULL CONSTRAINT ft REFERENCES p);
+CREATE TABLE apps (
+  id INTEGER PRIMARY KEY,
+  service INTEGER NOT NULL CONSTRAINT fs REFERENCES services,
+  p INTEGER NOT NULL CONSTRAINT ft REFERENCES p ON DELETE CASCADE ON UPDATE SET NULL
+);
+CREATE TABLE films (
+  id INTEGER PRIMARY KEY,
+  l INTEGER NOT NULL CONSTRAINT fl REFERENCES p ON DELETE RESTRICT ON UPDATE CASCADE,
+  o INTEGER CONSTRAINT fo REFERENCES p ON DELETE RESTRICT ON UPDATE RESTRICT
+);
+"""
+LINEAGE = """
+CREATE TABLE entities (id INTEGER PRIMARY KEY);
+CREATE TABLE persons (id INTEGER PRIMARY KEY CONSTRAINT fe REFERENCES entities);
+CREATE TABLE employees (id INTEGER PRIMARY KEY CONSTRAINT fp REFERENCES persons);
+CREATE TABLE sellers (id INTEGER PRIMARY KEY CONSTRAINT fe REFERENCES employees ON UPDATE CASCADE);
+CREATE TABLE quotas (
+  id INTEGER PRIMARY KEY,
+  s INTEGER NOT NULL CONSTRAINT fs REFERENCES sellers,
+  e INTEGER CONSTRAINT fe REFERENCES employees ON UPDATE CASCADE
+);
+"""
 OVERFLOW = "CREATE TABLE squares (a INTEGER NOT NULL, b INTEGER NOT NULL, CONSTRAINT chk CHECK (a * a + b * b > 20));"
 REWRITTEN = """
 CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.e := lower(NEW.e); RETURN NEW; END $$;
@@ -268,11 +311,39 @@ def verified(tmp_path: Path, server: Server, schema: str) -> Result:
     "schema",
     [
         *(SELF_REFERENCE, IMPLIED_KEY, SEEDED, CROWDED, UNQUALIFIED, NASTY_NAMES, COUPLED, DEFERRED_KEY),
-        *(GENERATED_KEY, OVERFLOW, TENANTS, PARTED, MADE_BY_PARENT, COUNTED_BESIDE, REFERRING_BACK, NOT_EMPTY, KEPT),
+        *(
+            EQUATED,
+            RIVALS,
+            LINEAGE,
+            GENERATED_KEY,
+            OVERFLOW,
+            TENANTS,
+            PARTED,
+            MADE_BY_PARENT,
+            COUNTED_BESIDE,
+            REFERRING_BACK,
+            NOT_EMPTY,
+            KEPT,
+            KEYS_IN_A_CIRCLE,
+        ),
     ],
     ids=[
         *("self", "implied", "seeded", "crowded", "unqualified", "names", "coupled", "deferred"),
-        *("generated", "overflow", "tenants", "parted", "made", "counted", "back", "not_empty", "kept"),
+        *(
+            "equated",
+            "rivals",
+            "lineage",
+            "generated",
+            "overflow",
+            "tenants",
+            "parted",
+            "made",
+            "counted",
+            "back",
+            "not_empty",
+            "kept",
+            "circle",
+        ),
     ],
 )
 def test_a_sound_schema_is_proven(schema: str, tmp_path: Path, pgcontract_server: Server) -> None:

@@ -207,11 +207,29 @@ def test_a_project_of_several_systems_says_which(pytester: pytest.Pytester) -> N
         """
     first, second = module.format(path="db", table="customers"), module.format(path="other", table="notes")
     run(pytester, test_first=first, test_second=second).assert_outcomes(passed=2)
-    result = run(pytester, test_neither="def test_it(database):\n    pass\n")
-    assert result.ret == 2
-    combined = result.stdout.str() + result.stderr.str()
-    assert "define the fixture pgcontract_system" in combined
-    assert "Traceback" not in combined
+    wrong = """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def pgcontract_system():
+            return "db"
+
+        @pytest.fixture(scope="session")
+        def row_overrides():
+            return {"customers.emial": "x"}
+
+        def test_it(rows):
+            pass
+        """
+    for module, said in (
+        ("def test_it(database):\n    pass\n", "define the fixture pgcontract_system"),
+        (wrong, "The table has no such column"),
+    ):
+        result = run(pytester, test_wrong=module)
+        assert result.ret == 2
+        combined = result.stdout.str() + result.stderr.str()
+        assert said in combined
+        assert "Traceback" not in combined
 
 
 @pytest.mark.thorough

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pgcontract.model import Action, ForeignKey, Name
-from pgcontract.promises.closure import Closure, Event, Present
+from pgcontract.promises.closure import Closure, Columns, Event, Holder, Present, rivals
 
 PARENT, CHILD, GRANDCHILD = (Name("public", n) for n in ("parent", "child", "grandchild"))
 
@@ -28,9 +28,9 @@ def after(
     fk: ForeignKey, event: Event, new: dict[str, str] | None = None, default: str = "2"
 ) -> list[tuple[str, ...]] | ForeignKey:
     rows = family()
-    left = Closure({CHILD: [fk]}, rows, lambda _table, _column: default).after(rows[0], event, new or {})
-    if isinstance(left, ForeignKey):
-        return left
+    left = Closure({CHILD: [fk]}, rows, Columns(lambda _table, _column: default)).after(rows[0], event, new or {})
+    if isinstance(left, Holder):
+        return left.foreign_key
     return [(r.table.name, *(str(v) for v in r.values.values())) for r in left]
 
 
@@ -71,7 +71,36 @@ def test_a_cascade_goes_on_through_the_children() -> None:
     """Grandchildren go with their parents, those that are nulled do not."""
     rows = [*family(), Present(GRANDCHILD, {"id": "21", "parent_id": "11"})]
     keys = {CHILD: [key("CASCADE")], GRANDCHILD: [key("SET NULL", to=CHILD)]}
-    left = Closure(keys, rows, lambda _table, _column: None).after(rows[0], "delete", {})
-    assert not isinstance(left, ForeignKey)
+    left = Closure(keys, rows, Columns(lambda _table, _column: None)).after(rows[0], "delete", {})
+    assert not isinstance(left, Holder)
     assert [r.values.get("parent_id") for r in left if r.table == GRANDCHILD] == [None]
     assert [r.values["id"] for r in left if r.table == CHILD] == ["12"]
+
+
+def test_null_that_is_not_allowed_refuses() -> None:
+    """SET NULL on a column that is NOT NULL changes nothing."""
+    rows, fk = family(), key("SET NULL")
+    columns = Columns(lambda _table, _column: None, lambda _table, column: column == "parent_id")
+    assert Closure({CHILD: [fk]}, rows, columns).after(rows[0], "delete", {}) == Holder(CHILD, fk)
+
+
+SECOND = ForeignKey("second", ("other_id",), PARENT, ("id",), "CASCADE")
+RESTRICTING = ForeignKey("restricting", ("other_id",), PARENT, ("id",), "RESTRICT")
+
+
+@pytest.mark.parametrize(
+    ("own", "rival"),
+    [(key(), SECOND), (key("CASCADE"), RESTRICTING), (key(), RESTRICTING), (key("RESTRICT"), SECOND)],
+    ids=["takes the child away", "refuses", "refuses at once", "takes it away before"],
+)
+def test_what_decides_first_is_a_rival(own: ForeignKey, rival: ForeignKey) -> None:
+    """Another key of the child to the same parent; a grandchild's, that nobody is asked of, is none."""
+    rows = [
+        Present(PARENT, {"id": "1"}),
+        Present(CHILD, {"id": "11", "parent_id": "1", "other_id": "1"}),
+        Present(GRANDCHILD, {"id": "21", "parent_id": "7"}),
+    ]
+    keys = {CHILD: [own, rival], GRANDCHILD: [key(to=CHILD)]}
+    columns = Columns(lambda _table, _column: None)
+    found = rivals(Holder(CHILD, own), keys, rows, columns, [(rows[0], "delete", {})])
+    assert found == [Holder(CHILD, rival)]

@@ -138,6 +138,13 @@ def test_diesel_can_run_a_migration_without_a_transaction(tmp_path: Path) -> Non
     assert [step.transactional for step in steps(tmp_path, convention)] == [False, True]
 
 
+def test_diesels_stamps_are_no_numbers(tmp_path: Path) -> None:
+    """They got longer over the years: a newer one with fewer digits comes last, as diesel compares them."""
+    names = {"2025-09-19-132648-0000_b": "B", "2025-09-19-090047_a": "A", "2025-10-01-000000_c": "C"}
+    folder_of(tmp_path, {f"{name}/up.sql": text for name, text in names.items()})
+    assert told(tmp_path) == ("diesel", ["A", "B", "C"])
+
+
 def test_a_folder_of_ours_stays_ours(tmp_path: Path) -> None:
     """One rollback section is enough; without any, files that bear our names are run whole, and stay ours."""
     folder_of(tmp_path, {"001-a.sql": "A;", "002-b.sql": "B;\n-- ROLLBACK\n"})

@@ -127,7 +127,8 @@ class Server:
     def perform(self, arrival: Arrival) -> str | None:
         with self.lock:
             self.served.append(arrival.number)
-            if arrival.number == 0:
+            # which of those that come together is the first, is the machine's affair
+            if len(self.served) == 1:
                 time.sleep(self.stall)
                 if self.error is not None:
                     raise self.error

@@ -61,6 +61,10 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
     shrink_baseline: Annotated[
         bool, typer.Option("--shrink-baseline", help="Take out of baseline.toml what is proven again; add nothing.")
     ] = False,
+    seconds: Annotated[
+        float,
+        typer.Option("--promise-seconds", min=0.1, help="How long a direction of one promise may take."),
+    ] = 30.0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one a core.")] = 0,
     json: options.JsonFile = None,
     quiet: options.Quiet = False,
@@ -86,7 +90,7 @@ def verify(  # noqa: PLR0913, PLR0917 - a command's options
     if changed_since is not None and from_ is not None:
         raise UsageError("A live database has no commits.", seen="--from and --changed-since", remedy="Leave one out.")
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
-    plan = Plan(examples, seed, tuple(only or ()), workers)
+    plan = Plan(examples, seed, tuple(only or ()), workers, seconds)
     listing: Listing = "write" if write_baseline else "shrink" if shrink_baseline else None
     told = Telling(json, quiet=quiet, verbose=verbose, listing=listing)
     kept = [prove(p, choice, plan, told, from_=from_, since=changed_since) for p in paths]

@@ -173,7 +173,8 @@ def _flyway(folder: Path, _convention: Convention) -> Iterator[Step]:
 
 def _folders_of(name: str) -> Callable[[Path, Convention], Iterator[Step]]:
     def read(folder: Path, _convention: Convention) -> Iterator[Step]:
-        paths = _by_number(folder.glob(f"*/{name}"), of=lambda path: path.parent.name.replace("-", ""))
+        # as these tools do, by text: stamps got longer over the years, and are no numbers to be compared
+        paths = sorted(folder.glob(f"*/{name}"), key=lambda path: _number_of(path).replace("-", ""))
         for path in _after_parents(paths):
             settings = path.with_name("metadata.toml")
             alone = settings.is_file() and re.search(

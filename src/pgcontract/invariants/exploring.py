@@ -239,7 +239,7 @@ class Explorer:
             self.failing,
             self.refused,
             self._counters.reach(map(str, self._written), tables),
-            {str(name): why for name, why in self.terrain.refused.items()},
+            {str(name): why.what for name, why in self.terrain.refused.items()},
         )
 
     def _fresh_transaction(self) -> None:

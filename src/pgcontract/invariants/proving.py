@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pgcontract.invariants.exploring import Broken, Explored, Explorer, Way, counterexample, focus, terrain_of
 from pgcontract.invariants.files import Invariant, asked_alone
 from pgcontract.invariants.machine import run
-from pgcontract.model import Catalog, Verdict
+from pgcontract.model import Catalog, Reason, Verdict
 from pgcontract.rows.terrain import Terrain
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import STATEMENT_TIMEOUT, Session
@@ -76,23 +76,24 @@ def _verdict(catalog: Catalog, invariant: Invariant, explored: Explored, seconds
     if found is not None:
         reason = f"promised: no row; seen: {found.seen}"
         if not found.repeatable:
-            return replace(verdict, verdict="unproven", reason=f"not repeatable: {reason}")
+            return replace(verdict, verdict="unproven", reason=reason, because=Reason.NOT_REPEATABLE)
         told = counterexample(invariant, found, "no row")
         return replace(verdict, verdict="broken", reason=reason, counterexample=told)
     failing = _failing(catalog, invariant, explored)
     if failing is not None:
         reason = f"a change of the tables that it reads fails within a function: {failing.seen}"
         told = counterexample(invariant, failing, "accepted")
-        return replace(verdict, verdict="unproven", reason=reason, counterexample=told)
+        said = Reason.TRIGGER
+        return replace(verdict, verdict="unproven", reason=reason, counterexample=told, because=said)
     names = {str(table.name) for table in focus(catalog, invariant)} or set(explored.reach.tables.all)
     closed = sorted(names & set(explored.unbuildable) - explored.reach.tables.reached)
     if closed:
         reason = f"nothing could be written to {closed[0]}: {explored.unbuildable[closed[0]]}"
-        return replace(verdict, verdict="unproven", reason=reason)
+        return replace(verdict, verdict="unproven", reason=reason, because=Reason.NO_ROW)
     if not held or not explored.reach.tables.reached & names:
         ((refused, _),) = explored.refused.most_common(1) or [("nothing could be tried", 0)]
         reason = f"no change of what it reads ({', '.join(sorted(names))}) was accepted: {refused}"
-        return replace(verdict, verdict="unproven", reason=reason)
+        return replace(verdict, verdict="unproven", reason=reason, because=Reason.REFUSED)
     return verdict
 
 

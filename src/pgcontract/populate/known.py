@@ -67,7 +67,7 @@ def known(terrain: Terrain, name: Name, overridden: frozenset[str]) -> Known:
         raise PopulateError(
             "No row can be made for a table",
             where=str(name),
-            seen=terrain.refused.get(name),
+            seen=terrain.refused[name].what,
             remedy="ask for 0 rows of it",
         )
     table, shape = found.table, found.shape

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from hypothesis.strategies import SearchStrategy
 from psycopg import sql
 
-from pgcontract.model import Catalog, Name
+from pgcontract.model import Catalog, Name, Reason
 from pgcontract.promises.mutants.base import Mutant
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
@@ -90,7 +90,7 @@ class Cases:
     """Cases of one direction. ``always`` are tried first and every time, simplest first; then ``drawn`` by Hypothesis.
 
     ``prepared`` is done once, on top of the world, for all of them. ``missing`` says why there are none, or what could
-    not be covered; ``notes`` is told with the verdict.
+    not be covered, and ``reason`` of what kind that is; ``notes`` is told with the verdict.
     """
 
     always: tuple[Change, ...] = ()
@@ -99,6 +99,7 @@ class Cases:
     prepared: tuple[Statement, ...] = ()
     missing: str | None = None
     notes: tuple[str, ...] = ()
+    reason: Reason = Reason.NO_ROW
 
 
 class Direction(StrEnum):

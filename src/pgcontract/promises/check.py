@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from psycopg import sql
 
 from pgcontract.contract import constraint_id
-from pgcontract.model import Catalog, Check, Name
+from pgcontract.model import Catalog, Check, Name, Reason
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import check_mutants
@@ -97,7 +97,8 @@ class TableCheck:
             for row in alone:
                 always.setdefault(repr(row), self._violation(world, row))
             if not alone and self._shadowed(world, frozen, atom):
-                return Cases(world=world, missing=f"another CHECK refuses first whatever breaks {atom.text}")
+                said = f"another CHECK refuses first whatever breaks {atom.text}"
+                return Cases(world=world, missing=said, reason=Reason.REFUSED)
             if not alone:
                 redundant.append(atom.text)
         for row in self._drifted(world, frozen, False):

@@ -9,7 +9,7 @@ from functools import partial
 from psycopg import sql
 
 from pgcontract.contract import column_id
-from pgcontract.model import Catalog, Column, Name
+from pgcontract.model import Catalog, Column, Name, Reason
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.columns import type_mutants
@@ -90,9 +90,11 @@ class ColumnType:
         try:
             values = space(self.column.type, worlds.catalog)
         except UnknownType as error:
-            return Cases(world=world, missing=error.what)
+            return Cases(world=world, missing=error.what, reason=Reason.UNKNOWN_TYPE)
         always = tuple(self._refused(world, refused) for refused in values.refused)
         drawn = values.drawn_refused
+        if not always and drawn is None:
+            return Cases(world=world, missing=f"no literal is known that {self.column.type} refuses")
         return Cases(always, drawn.map(lambda r: self._refused(world, r)) if drawn is not None else None, world=world)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:

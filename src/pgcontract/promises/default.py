@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 from psycopg import sql
@@ -19,6 +19,8 @@ from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
 
+BY_DEFAULT = 30
+"""The number of a parent to whom a default refers."""
 _SEQUENCE = re.compile(r"nextval\(('(?:[^']|'')+'::regclass)\)")
 _RANDOM_UUIDS = ("gen_random_uuid()", "public.uuid_generate_v4()")
 
@@ -54,12 +56,43 @@ class Default:
             return Cases((self._fresh(world),), world=world)
         first = world.shape.find({**world.base, name: evaluated.value}, fixed=frozenset([name]))
         if first is None:
-            return Cases(world=world, missing=f"no row was found in which the default of {name} passes the CHECKs")
+            return self._without_check(world, evaluated.value)
+        if (parents := self._parents(world, first)) is None:
+            return Cases(world=world, missing=f"no parent was found to which the default of {name} refers")
+        world = replace(world, setup=(*world.setup, *parents))
         others = [{**row, name: evaluated.value} for row in world.varied]
         good = world.shape.holds(list(world.shape.clauses.values()), others)
         rows = [first, *(row for row, holds in zip(others, good, strict=True) if holds)]
         cases = [self._same(world, row) for row in rows]
         return Cases((cases[0], self._alike(world, first)), st.sampled_from(cases), world=world)
+
+    def _without_check(self, world: World, value: Value) -> Cases:
+        """The default is no value that the table's CHECKs take: it is shown without the one that refuses it."""
+        name, table = self.column.name, identifier(self.table).as_string()
+        for check in (c for c in world.table.checks if name in world.shape.clauses[c.name].columns):
+            found = world.shape.find({**world.base, name: value}, fixed=frozenset([name]), without=[check.name])
+            if found is not None:
+                drop = Statement(f"ALTER TABLE {table} DROP CONSTRAINT {sql.Identifier(check.name).as_string()}")
+                alone = replace(world, setup=(drop, *world.setup))
+                notes = (f"without {check.name}, which refuses the default",)
+                return Cases((self._same(alone, found),), world=alone, notes=notes)
+        return Cases(world=world, missing=f"no row was found in which the default of {name} passes the CHECKs")
+
+    def _parents(self, world: World, row: dict[str, Value]) -> tuple[Statement, ...] | None:
+        """What makes the parents to whom the default refers, if they are not there; None where they cannot be made."""
+        made: list[Statement] = []
+        for fk in (f for f in world.table.foreign_keys if self.column.name in f.columns and f.enforced):
+            key = dict(zip(fk.keys, (row[c] for c in fk.columns), strict=True))
+            placed = (p.values for p in world.placed if p.table == fk.references)
+            if None in key.values() or any(key.items() <= values.items() for values in placed):
+                continue
+            parent = world.made(fk.references, 0, BY_DEFAULT, key)
+            if parent is None or not key.items() <= parent.items():
+                return None
+            insert = world.insert_into(fk.references, parent)
+            # migrations may have seeded it
+            made.append(replace(insert, text=f"{insert.text} ON CONFLICT DO NOTHING"))
+        return tuple(made)
 
     def _left_out(self, world: World, row: dict[str, Value], returning: str) -> Statement:
         return world.insert({c: v for c, v in row.items() if c != self.column.name}, returning=returning)

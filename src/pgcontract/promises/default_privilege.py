@@ -15,7 +15,7 @@ from psycopg import sql
 from pgcontract.contract import default_privilege_id
 from pgcontract.contract.clauses import default_privilege as default_clause
 from pgcontract.contract.clauses import one_line
-from pgcontract.model import FRESH, Catalog, Column, DefaultPrivilege, Key, Name, Table
+from pgcontract.model import FRESH, Catalog, Column, DefaultPrivilege, Key, Name, Reason, Table
 from pgcontract.promises.base import Cases, Change, Direction
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.permissions import CODES, default_privilege_mutants
@@ -94,7 +94,7 @@ class Default:
         """An object is made, and each promised privilege on it is made use of."""
         role, made = self._made(worlds)
         if (reason := unshowable(role)) is not None:
-            return Cases(missing=reason)
+            return Cases(missing=reason, reason=Reason.ROLE)
         prepared = _prepared(role, made)
         if len(made) > 1:
             return Cases((_any(made, role, self.default.privileges),), prepared=prepared)
@@ -113,7 +113,7 @@ class Default:
         """An object is made, and every other privilege on it is refused."""
         role, made = self._made(worlds)
         if (reason := unshowable(role)) is not None:
-            return Cases(missing=reason)
+            return Cases(missing=reason, reason=Reason.ROLE)
         cases: list[Change] = []
         reaches = [Reach(one.target, self.may, self._open) for one in made]
         reached, notes = by_membership(reaches, role, worlds)

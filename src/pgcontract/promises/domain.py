@@ -11,7 +11,7 @@ from itertools import islice
 from psycopg import sql
 
 from pgcontract.contract import type_id
-from pgcontract.model import Catalog, Check, Column, Domain, Name, Table
+from pgcontract.model import Catalog, Check, Column, Domain, Name, Reason, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.check import CHECK_VIOLATION, TableCheck
 from pgcontract.promises.column_type import DATA_EXCEPTION
@@ -29,6 +29,7 @@ from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, Shape, Unbuildable, clause
 from pgcontract.rows.statements import Row, Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
+from pgcontract.values.naming import qualified
 from pgcontract.values.types import Refused, UnknownType, space
 
 VALUE = "value"
@@ -83,7 +84,7 @@ class DomainType:
         except UnknownType:
             return Cases(tuple(always), notes=(f"no value was made for {base}",))
         always += [self._same(v) for v in dict.fromkeys((values.simplest, *values.boundaries))]
-        always += self._mixed(values.simplest)
+        always += self._mixed(values.simplest, worlds)
         return Cases(tuple(always), values.strategy.map(self._same))
 
     def rejects(self, worlds: Worlds) -> Cases:
@@ -100,7 +101,7 @@ class DomainType:
         try:
             values = space(self.domain.type, worlds.catalog)
         except UnknownType as error:
-            return Cases(tuple(always), missing=None if always else error.what)
+            return Cases(tuple(always), missing=None if always else error.what, reason=Reason.UNKNOWN_TYPE)
         always += [self._refused(refused) for refused in (*values.refused, *self._too_long(worlds))]
         drawn = None if values.drawn_refused is None else values.drawn_refused.map(self._refused)
         missing = None if always or drawn is not None else f"no literal is known that {self.domain.type} refuses"
@@ -129,8 +130,11 @@ class DomainType:
         text = f"SELECT ($1::{self._name})::text IS NOT DISTINCT FROM ($2::{self.domain.type})::text AS same_value"
         return Change((Statement(text, (value, value)),))
 
-    def _mixed(self, value: str) -> Iterator[Change]:
+    def _mixed(self, value: str, worlds: Worlds) -> Iterator[Change]:
         """Beside values of other types it counts as its base type."""
+        if any(d.name == qualified(self.domain.type) for d in worlds.catalog.domains):
+            # of two domains of one type the type itself is common, of one and itself that one
+            return
         base = self.domain.type
         for other in (base, *wider(base), *narrower(base)):
             promised = f"pg_typeof(coalesce(NULL::{base}, NULL::{other}))"

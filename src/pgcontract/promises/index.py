@@ -17,7 +17,7 @@ from psycopg import sql
 from pgcontract.contract import index_id
 from pgcontract.contract.clauses import index as clause_of
 from pgcontract.contract.promised import index_kind
-from pgcontract.model import Catalog, Column, Index, Name, Table, View
+from pgcontract.model import Catalog, Column, Index, Name, Reason, Table, View
 from pgcontract.promises import plans
 from pgcontract.promises.access import ALONE, Access, Key, Operator, access
 from pgcontract.promises.base import Cases, Change, Direction
@@ -148,7 +148,7 @@ def world_of(table: Name, index: Index, worlds: Worlds) -> World:
     try:
         return worlds.world(table, frozenset(fk for fk in live.foreign_keys if columns & set(fk.columns)))
     except UnknownType as error:
-        raise Unbuildable(error.what, where=str(table)) from error
+        raise Unbuildable(error.what, where=str(table), reason=Reason.UNKNOWN_TYPE) from error
 
 
 class _Rows:

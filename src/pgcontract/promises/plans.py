@@ -41,6 +41,10 @@ COMPARED = (
 
 FOUND = "pgcontract.found"
 
+_NAMED = r'(?:\w+|"(?:[^"]|"")+")'
+_EQUATED = re.compile(rf"\(?({_NAMED}) = ({_NAMED})\)?")
+_OPERAND = re.compile(rf"(?P<column>{_NAMED}) = (?:\(?InitPlan \d+\)?\.col\d+|\$\d+)")
+
 BY_SEQUENCE = tuple(
     Statement(f"SET LOCAL {setting}")
     for setting in (
@@ -93,7 +97,7 @@ def served(known: Access) -> tuple[Change, ...]:
             (explain(lookup.text),),
             # on an empty table it would cost less to visit it
             setup=(Statement("SET LOCAL enable_bitmapscan = off"),) if lookup.only else (),
-            shows=partial(_serves, lookup, known.names, _asked_again(known)),
+            shows=partial(_serves, lookup, known),
             wanted=f"{known.index.name}: {lookup.wanted}",
         )
         for lookup in lookups
@@ -240,7 +244,22 @@ def _plain(expression: str) -> str:
     return re.sub(r'"?\w+"?\.(?=["\w])|[()\s]', "", expression)
 
 
-def _serves(lookup: Lookup, names: frozenset[str] | None, predicate: str | None, rows: Rows) -> bool:
+def _derived(known: Access, condition: str) -> bool:
+    """Whether the planner made the condition from the predicate's ``a = b`` and the query's on one of the two.
+
+    It takes both out and asks of the other column anew, although the predicate implies it.
+    """
+    equated = {name for pair in _EQUATED.findall(known.index.predicate or "") for name in pair}
+    asked = [_OPERAND.fullmatch(one.strip("() ")) for one in condition.split(" AND ")]
+    return all(one is not None and one["column"] in equated for one in asked)
+
+
+def _allowed(known: Access, condition: str) -> bool:
+    """Whether a Filter asks nothing that the index leaves open."""
+    return _plain(condition) == _asked_again(known) or _derived(known, condition)
+
+
+def _serves(lookup: Lookup, known: Access, rows: Rows) -> bool:
     nodes = list(_nodes(rows))
     scans = [node for node in nodes if "Index Name" in node]
     if any("One-Time Filter" in node for node in nodes):
@@ -249,8 +268,8 @@ def _serves(lookup: Lookup, names: frozenset[str] | None, predicate: str | None,
     return (
         bool(scans)
         and not any(node["Node Type"] in UNSERVED for node in nodes)
-        and all(_plain(node["Filter"]) == predicate for node in nodes if "Filter" in node)
-        and all(_scanned(lookup, names, scan) for scan in scans)
+        and all(_allowed(known, node["Filter"]) for node in nodes if "Filter" in node)
+        and all(_scanned(lookup, known.names, scan) for scan in scans)
     )
 
 

@@ -15,7 +15,7 @@ from psycopg import sql
 from pgcontract.contract import grant_id
 from pgcontract.contract.clauses import grant as grant_clause
 from pgcontract.contract.clauses import one_line
-from pgcontract.model import Catalog, Grant, Name
+from pgcontract.model import Catalog, Grant, Name, Reason
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.permissions import privilege_mutants
@@ -74,7 +74,7 @@ class Privilege:
         role, target = role_of(self.grant.grantee, worlds), self.reach.target
         shown = [held(target, role, privilege) for privilege in self._known(worlds)]
         if (reason := unshowable(role)) is not None:
-            return Cases(missing=reason)
+            return Cases(missing=reason, reason=Reason.ROLE)
         if not present(target, role, worlds):
             return Cases(tuple(shown))
         prepared = [*role.creation, *lent(target, role)]
@@ -97,7 +97,7 @@ class Privilege:
         """Every other privilege on the object, what its owner alone may do, and objects that were never granted."""
         role, target = role_of(self.grant.grantee, worlds), self.reach.target
         if (reason := unshowable(role)) is not None:
-            return Cases(missing=reason)
+            return Cases(missing=reason, reason=Reason.ROLE)
         if not present(target, role, worlds):
             return Cases(tuple(refused(target, role, p) for p in self.grant.privileges))
         lend = target if not self.beyond or target.namespace else self.beyond[0].target
@@ -123,7 +123,8 @@ class Privilege:
             prepared += heir.creation
             cases += self._keeps(role, heir, worlds)
         if not cases:
-            return Cases(missing="everybody may do all that there is to do with it" if role.made else "; ".join(notes))
+            said = "everybody may do all that there is to do with it" if role.made else "; ".join(notes)
+            return Cases(missing=said, reason=Reason.ROLE)
         return Cases(tuple(cases), prepared=tuple(prepared), notes=notes)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:

@@ -17,7 +17,7 @@ from pgcontract.contract import policy_id, row_security_id
 from pgcontract.contract.clauses import one_line
 from pgcontract.contract.clauses import policy as policy_clause
 from pgcontract.contract.clauses import row_security as security_clause
-from pgcontract.model import Catalog, Name, Policy, Table
+from pgcontract.model import Catalog, Name, Policy, Reason, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.permissions import policy_mutants, row_security_mutants
@@ -202,7 +202,7 @@ class _Scene:
             return Cases((Change((Statement(f"SELECT {quote(_quoted(gone[0].name))}::regrole IS NOT NULL"),)),))
         subject = [role for role in roles if not role.bypasses_rows]
         if not subject:
-            return Cases(missing="row security does not hold for any of its roles")
+            return Cases(missing="row security does not hold for any of its roles", reason=Reason.ROLE)
         strangers = [] if PUBLIC in one.policy.roles else [fresh("stranger")]
         actors = (*subject, *strangers)
         stored, further = _rows(one.policy, world, actors)

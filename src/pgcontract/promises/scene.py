@@ -17,6 +17,7 @@ from pgcontract.model import Catalog, Column, ForeignKey, Name, Table, Trigger
 from pgcontract.promises.definitions import switched_back, switched_off
 from pgcontract.rows.changes import key_of
 from pgcontract.rows.oracle import Refusal
+from pgcontract.rows.refusals import told
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Row, Statement, Value, identifier, update, where
 from pgcontract.rows.terrain import Field, Terrain, mentioned
@@ -101,7 +102,7 @@ def stage(worlds: Worlds, name: Name, texts: Sequence[str]) -> Stage:
     terrain = Near(worlds, words, near=_lineage(worlds.catalog, (name, root, *beside)))
     for wanted in {name: None, root: None}:
         if terrain.field(wanted) is None:
-            raise Unbuildable(terrain.refused[wanted], where=str(wanted))
+            raise terrain.refused[wanted]
     found = tuple(n for n in beside if terrain.field(n) is not None)
     return _Builder(worlds, terrain, name, root, found).stage()
 
@@ -187,7 +188,7 @@ class _Builder:
         prepared = (*setup, *placing, *stale, *self._at_once(), *on)
         refused = self._worlds.oracle.refusal(prepared)
         if refused is not None:
-            raise Unbuildable(f"the rows around the trigger were refused: {refused}", where=str(self._name))
+            raise self._unbuildable(refused)
         watched = self._watched()
         table = catalog.table(self._name)
         assert table is not None
@@ -296,6 +297,10 @@ class _Builder:
             found |= tied
         return found
 
+    def _unbuildable(self, refused: Refusal) -> Unbuildable:
+        reason, detail = told(refused, self._worlds.catalog)
+        return Unbuildable(f"the rows around the trigger were refused: {detail}", where=str(self._name), reason=reason)
+
     def _accepted(self, setup: Sequence[Statement], statements: Sequence[Statement]) -> list[int]:
         """Which of these statements pass one after the other."""
         kept = list(range(len(statements)))
@@ -304,7 +309,7 @@ class _Builder:
             if refused is None:
                 break
             if refused.position < len(setup):
-                raise Unbuildable(f"the rows around the trigger were refused: {refused}", where=str(self._name))
+                raise self._unbuildable(refused)
             del kept[refused.position - len(setup)]
         return kept
 

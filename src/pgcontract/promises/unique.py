@@ -8,7 +8,7 @@ does nothing, although every other key would raise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -72,11 +72,12 @@ class Unique:
             changes += [self._both(world, pair) for pair in pairs]
         if not self.nulls_not_distinct:
             changes += [self._both(world, pair) for pair in self._with_null(world, inside)]
-        if not changes:
-            return Cases(world=world, missing="no two rows were found that differ in this key alone")
+        notes = () if changes else ("no two rows were found that differ in this key alone: shown by ON CONFLICT",)
         if (alike := self._alike(world, inside)) is not None and self._inferable(world):
             changes.append(self._conflict(world, alike, self._inferred))
-        return Cases(tuple(changes), drawn, world=world)
+        if not changes:
+            return Cases(world=world, missing="no two rows were found that differ in this key alone")
+        return Cases(tuple(changes), drawn, world=world, notes=notes)
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Two rows with the same key, alike in nothing else that may differ."""
@@ -84,7 +85,7 @@ class Unique:
         pair = self._alike(world, inside)
         if pair is None:
             return Cases(world=world, missing="no two rows were found with the same key")
-        if (other := self._implied_by(world, pair)) is not None:
+        if (other := self._implied_by(world, pair)) is not None and self._inferable(world):
             by_name = f"ON CONSTRAINT {sql.Identifier(self.name).as_string()}"
             change = self._conflict(world, pair, by_name if self.constraint else self._inferred)
             note = f"implied by {other}: shown by ON CONFLICT on this key alone"
@@ -92,7 +93,8 @@ class Unique:
         always = [self._violation(world, p) for p in (pair, *self._also_alike(world, inside, pair))]
         if self.nulls_not_distinct:
             always += [self._violation(world, p) for p in self._with_null(world, inside)]
-        return Cases(tuple(always), self._draw_alike(world, pair), world=world)
+        alone, notes = self._without_rivals(world, always[0])
+        return Cases(tuple(always), self._draw_alike(world, pair), world=alone, notes=notes)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """No key, one over a column less or more, without its predicate, or with NULLs the other way."""
@@ -114,10 +116,30 @@ class Unique:
         table = worlds.catalog.table(self.table)
         return table is not None and self.name in _uniques(table)
 
+    def _without_rivals(self, world: World, violation: Violation) -> tuple[World, tuple[str, ...]]:
+        """The world without other keys of the table that refuse these rows first: they are dropped for the time."""
+        constraints = {k.name for k in world.table.keys}
+        indexes = {i.name for i in world.table.indexes if i.unique}
+        dropped: list[str] = []
+        while world.table.partition_key is None:
+            refusal = world.shape.oracle.refusal([*world.setup, *violation.setup, *violation.act])
+            other = None if refusal is None or refusal.sqlstate != UNIQUE_VIOLATION else refusal.constraint
+            if other is None or other == self.name or other in dropped or other not in constraints | indexes:
+                break
+            dropped.append(other)
+            table, name = identifier(self.table).as_string(), sql.Identifier(other).as_string()
+            index = identifier(Name(self.table.namespace, other)).as_string()
+            on_constraint = f"ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE"
+            drop = Statement(on_constraint if other in constraints else f"DROP INDEX {index} CASCADE")
+            # before there are rows: a table with pending events is not altered
+            world = replace(world, setup=(drop, *world.setup))
+        return world, tuple(f"without {other}, which refuses the same rows first" for other in dropped)
+
     def _world(self, worlds: Worlds) -> tuple[World, Clause | None]:
         table = worlds.shape(self.table).table
         inside = clause(self.predicate, table, want=True) if self.predicate else None
         columns = set(index_columns(table, (k.column or k.expression for k in self.keys)))
+        columns |= inside.columns if inside else set()
         needed = frozenset(
             fk for fk in table.foreign_keys if columns & set(worlds.shape(self.table).sources(fk.columns))
         )
@@ -151,20 +173,53 @@ class Unique:
                     grown = True
         return {c: base[c] if c in tied else v for c, v in row.items()}
 
-    def _found(self, world: World, row: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
-        fixed = frozenset(self._columns(world)) | {c for fk in world.table.foreign_keys for c in fk.columns}
-        return world.shape.find(row, [inside] if inside else [], fixed=fixed)
+    def _found(
+        self, world: World, row: Mapping[str, Value], inside: Clause | None, *, keyed: bool = True
+    ) -> dict[str, Value] | None:
+        """A row near this one; with the same key where it is ``keyed``."""
+        key = frozenset(self._columns(world)) if keyed else frozenset()
+        fixed = key | {c for fk in world.table.foreign_keys for c in fk.columns}
+        wanted = [inside] if inside else []
+        tries = self._with_parents_or_without(world, row, key)
+        return next((r for one in tries if (r := world.shape.find(one, wanted, fixed=fixed)) is not None), None)
+
+    @staticmethod
+    def _with_parents_or_without(
+        world: World, row: Mapping[str, Value], fixed: frozenset[str]
+    ) -> Iterator[Mapping[str, Value]]:
+        """The row; and with, or without, each parent that it need not have."""
+        yield row
+        bare: dict[str, Value] = {}
+        for fk in world.table.foreign_keys:
+            free = [c.name for c in world.shape.columns if c.name in fk.columns and not c.not_null]
+            if not free or set(fk.columns) & fixed:
+                continue
+            yield {**row, **dict.fromkeys(free)}
+            bare |= dict.fromkeys(free)
+        if bare:
+            yield {**row, **bare}
+            for name, twins in world.parents.items():
+                if not any(fk.name == name and set(fk.columns) & fixed for fk in world.table.foreign_keys):
+                    yield from ({**row, **bare, **parent} for parent in twins)
 
     def _alike(self, world: World, inside: Clause | None) -> Rows | None:
         base, twin = self._rows(world)
         columns = set(self._columns(world))
         first = world.shape.find(base, [inside] if inside else [], fixed=frozenset(columns))
-        if first is None or (any(first[c] is None for c in columns) and not self.nulls_not_distinct):
+        if self._open(first, columns):
             first = self._filled(world, base, inside)
+        if first is None and inside is not None:
+            # the predicate may ask for another key, or for other parents
+            first = self._found(world, base, inside, keyed=False)
+            first = None if self._open(first, columns) else first
         if first is None:
             return None
         second = self._found(world, self._copied(world, first, twin, columns), inside)
         return None if second is None or self._keys(world, (first, second)) == "apart" else (first, second)
+
+    def _open(self, row: Mapping[str, Value] | None, columns: set[str]) -> bool:
+        """Whether there is no row, or one whose key no other is compared with, since it holds a NULL."""
+        return row is None or (any(row[c] is None for c in columns) and not self.nulls_not_distinct)
 
     def _also_alike(self, world: World, inside: Clause | None, pair: Rows) -> Iterator[Rows]:
         """The same key with a second row that is plain, or bare, or writes the key in the other case."""
@@ -250,6 +305,16 @@ class Unique:
         if away is not None:
             yield away, first
             yield first, away
+            return
+        # the key itself is what the predicate speaks of: two rows outside it have another one
+        away = self._found(world, first, inside.wanting("fails"), keyed=False)
+        if away is None:
+            return
+        _, twin = self._rows(world)
+        again = self._copied(world, away, twin, set(self._columns(world)))
+        beside = self._found(world, again, inside.wanting("fails"))
+        if beside is not None:
+            yield away, beside
 
     def _with_null(self, world: World, inside: Clause | None) -> Iterator[Rows]:
         pair = self._alike(world, inside)

@@ -116,7 +116,8 @@ class ViewKey:
         others = (Name(live.name.namespace, i.name) for i in live.indexes if i.name != self.index.name)
         rename = (
             "DECLARE copy regclass; BEGIN"
-            f" SELECT indexrelid INTO copy FROM pg_index WHERE indrelid = {quote(quoted(name))}::regclass;"
+            " SELECT indexrelid INTO copy FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            f" WHERE indrelid = {quote(quoted(name))}::regclass AND relname <> {quote(self.index.name)};"
             f" IF FOUND THEN EXECUTE format('ALTER INDEX %s RENAME TO %I', copy, {quote(self.index.name)}); END IF; END"
         )
         before = (

@@ -135,6 +135,9 @@ def show(console: Console, result: Result, commands: Commands, *, quiet: bool, v
             others = listed([v.id for v in found[1:]], MOST_NAMED)
             console.print(Text(f"  the same breaks {count(len(found) - 1, 'promise')} more: {others}\n"))
     _show_baseline(console, result, commands)
+    if (reasons := result.reasons()) and not quiet:
+        each = ", ".join(f"{number:,} {reason}" for reason, number in reasons)
+        console.print(Text(f"unproven because: {each}", style=STYLES["doubtful"]))
     sum_up(console, summary(result, commands.path), good=result.kept)
 
 
@@ -167,12 +170,12 @@ def _show_unproven(console: Console, verdicts: Sequence[Verdict], *, every: bool
         first = found[0]
         if len(found) == 1 or every:
             for verdict in found:
-                told = f": {said_once(verdict.reason or '')}"
+                told = f": {_why(verdict)}"
                 console.print(marked(console, "doubtful", "unproven ", f"{verdict.id}{told}"))
                 if verdict.counterexample is not None:
                     console.print(Text(indented(verdict.counterexample)), soft_wrap=True)
             continue
-        reason = f": {said_once(first.reason or '')}"
+        reason = f": {_why(first)}"
         console.print(marked(console, "doubtful", "unproven ", f"{count(len(found), 'promise')}{reason}"))
         console.print(Padding(Text(listed([v.id for v in found], MOST_NAMED)), (0, 0, 0, len(INDENT)), expand=False))
 
@@ -202,6 +205,29 @@ def _show_baseline(console: Console, result: Result, commands: Commands) -> None
         console.print(Text(again, style="dim"), soft_wrap=True)
 
 
+def _show_foot(console: Console, result: Result) -> None:
+    """What is not covered by the table, and how far the histories came."""
+    uncovered = result.of("not covered")
+    if uncovered:
+        kinds = dict.fromkeys(v.kind for v in uncovered)
+        each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
+        console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+    if result.explored is not None:
+        explored = result.explored
+        tried = explored.steps + sum(explored.refused.values())
+        console.print(
+            Text(
+                f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
+                f" refused; reached {explored.reach}",
+                style="dim",
+            )
+        )
+    missed = result.explored.reach.missed if result.explored is not None else ()
+    if missed:
+        more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
+        console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
+
+
 def summary(result: Result, path: str) -> str:
     """The last line."""
     covered = len(result.verdicts) - len(result.of("not covered"))
@@ -213,6 +239,11 @@ def summary(result: Result, path: str) -> str:
     places = len(drifted.shown(result.drift))
     counts += [f"{count(places, 'difference')} from the contract"] if places else []
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql} in {result.seconds:.1f} s"
+
+
+def _why(verdict: Verdict) -> str:
+    """The kind of reason, and the reason."""
+    return ": ".join(filter(None, (str(verdict.because or ""), said_once(verdict.reason))))
 
 
 def unproven_by(verdict: Verdict) -> str:

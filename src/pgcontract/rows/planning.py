@@ -6,8 +6,9 @@ which asks for another variation where keys are in the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
 
 from psycopg import sql
 
@@ -17,12 +18,21 @@ from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, Value, identifier, together
 from pgcontract.rows.ways import constraint_mode, key_of, keys_of, required, way
 from pgcontract.rows.world import Placed, Way, World
+from pgcontract.values.expressions import branches
 
 TWINS = (0, 1)
 ELDER, SPARE, SECOND, LOOSE = 2, 4, 8, 12
 """What is added to a twin's number for the key values of rows that are neither twin's own."""
+SEEDED = 50
+"""The number from which on seeded rows beyond the first two are counted."""
+SUITING = 100
+"""The same for parents that are made for a child's CHECK, one after the other."""
+MOST_WAYS = 8
+MOST_OFFERS = 120
 
 At = tuple[Name, int]
+Kept = tuple[Row, ...]
+"""Rows that migrations seeded, used as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,11 @@ class Variation:
     In a cycle of tables that does not hold the row under test, this one's parents are second rows that the cycle does
     not need; with ``second``, in one that does, and not in others. ``loose``: it refers to nobody yet, which a deferred
     foreign key allows until the end. ``quiet``: triggers that people made are off.
-    ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there.
+    Twins of ``plain`` tables do not differ in more than they must, rows of ``filled`` ones have a value in each column
+    that may: a trigger refused them as they were.
+    Rows of ``unmade`` tables are not inserted: a child's trigger makes them. Those of ``kept`` ones are there already.
+    ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
+    ``offered`` ones it may want some.
     """
 
     offset: int = 0
@@ -42,7 +56,12 @@ class Variation:
     loose: bool = False
     quiet: bool = False
     tied: frozenset[tuple[Name, str]] = frozenset()
+    offered: frozenset[tuple[Name, str]] = frozenset()
     cleared: frozenset[Name] = frozenset()
+    unmade: frozenset[Name] = frozenset()
+    plain: frozenset[Name] = frozenset()
+    filled: frozenset[Name] = frozenset()
+    kept: tuple[tuple[Name, Kept], ...] = ()
 
 
 class Draft:
@@ -54,6 +73,7 @@ class Draft:
         self._shape = shape
         self._name = name
         self._variation = variation
+        self._kept = dict(variation.kept)
         self._rows: dict[At, Row] = {}
         self._blocks: list[list[At]] = []
         self._at: dict[Name, dict[int, At]] = {}
@@ -81,6 +101,7 @@ class Draft:
             self._blocks.append(elders)
         placed, setup = self._statements()
         world = World(self._shape(self._name), placed, tuple(setup), base, twin, made=self._made, shape_of=self._shape)
+        world = replace(world, unmade=self._variation.unmade)
         ways, parents = {}, {}
         for fk in self._wanted:
             found = tuple(self._way(world, fk, t) for t in TWINS)
@@ -92,9 +113,16 @@ class Draft:
         return replace(world, ways=ways, parents=parents)
 
     def _needs(self, name: Name) -> Iterator[ForeignKey]:
+        if name in self._kept:
+            return iter(())
         table = self._shape(name).table
         tied = self._variation.tied
         return (fk for fk in table.foreign_keys if required(table, fk) or (name, fk.name) in tied)
+
+    def _offers(self, name: Name) -> list[ForeignKey]:
+        """Foreign keys by which a row may have a parent, which is there if it can be."""
+        offered = self._variation.offered if name not in self._kept else frozenset[tuple[Name, str]]()
+        return [fk for fk in self._shape(name).table.foreign_keys if (name, fk.name) in offered]
 
     def _ordered(self) -> Iterator[tuple[Name, ...]]:
         """The ancestors, parents first; tables that need each other stand together (Tarjan's components)."""
@@ -105,7 +133,7 @@ class Draft:
         def visit(name: Name) -> Iterator[tuple[Name, ...]]:
             number[name] = low[name] = len(number)
             stack.append(name)
-            for fk in self._needs(name):
+            for fk in (*self._needs(name), *self._offers(name)):
                 parent = fk.references
                 if parent not in number:
                     yield from visit(parent)
@@ -118,7 +146,7 @@ class Draft:
                 del stack[at:]
                 yield component
 
-        for fk in self._wanted:
+        for fk in (*self._wanted, *self._offers(self._name)):
             if fk.references != self._name and fk.references not in number:
                 yield from visit(fk.references)
 
@@ -126,7 +154,7 @@ class Draft:
         """Make both twins' rows of tables that need each other; of mostly one table."""
         if len(component) == 1:
             (name,) = component
-            self._blocks.append(self._pair(name))
+            self._blocks.append(self._found(name) or self._pair(name))
             if self._mutual(name) and not self._variation.second and name != self._name:
                 self._again(component)
             return
@@ -161,6 +189,17 @@ class Draft:
             # where a row cannot refer to itself, the two refer to each other: the first was made without the second
             self._rows[name, 0] = self._row(name, 0, self._number(name, 0))
         return self._joined([name])
+
+    def _found(self, name: Name) -> list[At]:
+        """The table's seeded rows, as many as there are: one may be both twins'."""
+        rows = self._kept.get(name, ())
+        if not rows:
+            return []
+        numbers = [*TWINS, *range(SEEDED, SEEDED + len(rows))][: len(rows)]
+        made = {(name, number): row for number, row in zip(numbers, rows, strict=True)}
+        self._rows |= made
+        self._rows.setdefault((name, 1), rows[0])
+        return list(made)
 
     def _mutual(self, name: Name) -> bool:
         """Whether a row of the table refers to its twin."""
@@ -244,7 +283,7 @@ class Draft:
 
     def _cleared(self, names: Iterable[Name]) -> list[Statement]:
         found = [name for name in dict.fromkeys(names) if name in self._variation.cleared]
-        return [Statement(f"DELETE FROM {identifier(name).as_string()}") for name in found]
+        return [clearing(name) for name in found]
 
     def _fires(self, name: Name) -> bool:
         return any(trigger.enabled != "DISABLED" for trigger in self._shape(name).table.triggers)
@@ -255,6 +294,7 @@ class Draft:
 
     def _inserts(self, rows: Sequence[Placed]) -> Iterator[Statement]:
         """The INSERTs, deferring foreign keys that refer to a row behind; where that cannot be, in one statement."""
+        rows = [row for row in rows if row.table not in self._variation.unmade | self._kept.keys()]
         ahead: dict[tuple[Name, str], ForeignKey] = {}
         for number, row in enumerate(rows):
             for fk in self._needs(row.table):
@@ -288,7 +328,10 @@ class Draft:
             plain = {c: v for c, v in bound.items() if c in shape.names}
             found = shape.find({**row, **plain}, shape.wanting(bound), fixed=frozenset(plain))
             if found is not None:
-                return self._unlike(shape, found) if twin and given is None else found
+                if name in self._variation.filled and given is None:
+                    found = self._unlike(shape, found, only={c for c, value in found.items() if value is None})
+                differing = twin and given is None and name not in self._variation.plain
+                return self._unlike(shape, found) if differing else found
         raise Unbuildable("no row was found that passes all CHECKs", where=str(name))
 
     def _lineages(self, name: Name, twin: int, row: Row, *, own: bool) -> Iterator[list[Row]]:
@@ -308,6 +351,8 @@ class Draft:
         else:
             yield chosen
         yield from self._apart(twin, others)
+        yield from self._suiting(name, twin, others)
+        yield from self._with_offers(name, twin, chosen)
 
     def _apart(self, twin: int, fks: Sequence[ForeignKey]) -> Iterator[list[Row]]:
         """Two foreign keys to one table, which a CHECK may want to differ: one has a parent of its own."""
@@ -320,13 +365,62 @@ class Draft:
                 self._blocks.append([spare])
             yield [_tied(f, self._rows[spare if f is fk else (f.references, twin)]) for f in fks]
 
+    def _with_offers(self, name: Name, twin: int, chosen: list[Row]) -> Iterator[list[Row]]:
+        """Some of the parents that the row need not have."""
+        offered = [fk for fk in self._offers(name) if (fk.references, twin) in self._rows]
+        sets = (some for size in range(1, len(offered) + 1) for some in combinations(offered, size))
+        for some in islice(sets, MOST_OFFERS):
+            yield [*chosen, *(_tied(fk, self._rows[fk.references, twin]) for fk in some)]
+
+    def _suiting(self, name: Name, twin: int, fks: Sequence[ForeignKey]) -> Iterator[list[Row]]:
+        """One parent has another key, since a CHECK of the child does not take the one it has."""
+        for fk in fks:
+            if len(fk.columns) > 1:
+                continue
+            for value in self._wished(name, fk.columns[0]):
+                own = self._bearing(fk, value)
+                at = fk.references, SUITING + twin + len(self._rows)
+                if own is None and (made := self._made(fk.references, twin, at[1], {fk.keys[0]: value})) is not None:
+                    if made[fk.keys[0]] != value or self._same_keys(fk.references, made):
+                        continue
+                    own = self._rows[at] = made
+                    self._blocks.append([at])
+                if own is not None:
+                    yield [_tied(f, own if f is fk else self._rows[f.references, twin]) for f in fks]
+
+    def _bearing(self, fk: ForeignKey, value: Value) -> Row | None:
+        """A row of the world with this key."""
+        rows = (row for (name, _), row in self._rows.items() if name == fk.references)
+        return next((row for row in rows if key_of(row, fk) == (value,)), None)
+
+    def _same_keys(self, name: Name, row: Row) -> bool:
+        """Whether a row of the world has one of its keys already."""
+        mine = keys_of(self._shape(name).table, row)
+        rows = (other for (table, _), other in self._rows.items() if table == name)
+        return any(mine & keys_of(self._shape(name).table, other) for other in rows)
+
+    def _wished(self, name: Name, column: str) -> Sequence[Value]:
+        """What the table's own CHECKs, one way or another, take in this column."""
+        shape = self._shape(name)
+        reach = shape.domain(column, shape.sure)
+        values: dict[Value, None] = dict.fromkeys(reach.fresh(n) for n in TWINS)
+        for spoken in (c for c in shape.clauses.values() if column in c.columns):
+            for literals in islice(branches(spoken.condition, True), MOST_WAYS):
+                reach = shape.domain(column, (*shape.sure, *literals), strict=True)
+                values.update(dict.fromkeys((reach.simplest, *reach.boundaries[:MOST_WAYS], *reach.hints[:MOST_WAYS])))
+        return [v for v in values if v is not None][: MOST_WAYS * 2]
+
     def _value(self, shape: Shape, column: Column, number: int) -> Value:
         reach = shape.domain(column.name, shape.sure)
         evaluated = shape.defaults.get(column.name, Evaluated(None, volatile=False))
         needed = column.not_null or reach.null == "excluded"
-        if column.name in shape.key_columns or evaluated.volatile:
+        keyed = column.name in shape.key_columns
+        if keyed and not needed and any(column.name in fk.columns for fk in shape.table.foreign_keys):
+            # a key that nobody bears is no parent's
+            keyed = False
+        if keyed or evaluated.volatile:
             fresh = reach.fresh(number)
-            if fresh is not None and (needed or column.name in shape.key_columns):
+            if fresh is not None and (needed or keyed):
                 return fresh
         if not evaluated.volatile and evaluated.value is not None:
             return evaluated.value
@@ -338,13 +432,16 @@ class Draft:
             )
         return reach.simplest
 
-    def _unlike(self, shape: Shape, row: Row) -> dict[str, Value]:
-        """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed."""
+    def _unlike(self, shape: Shape, row: Row, only: Collection[str] | None = None) -> dict[str, Value]:
+        """The twin made to differ in as many columns as it may, so that no key that is added goes unnoticed.
+
+        ``only``: in these columns.
+        """
         current = dict(row)
         clauses = list(shape.clauses.values())
         bound = {s for fk in shape.table.foreign_keys for s in shape.sources(fk.columns)}
         for column in shape.columns:
-            if column.name in bound | shape.key_columns:
+            if column.name in bound | shape.key_columns or (only is not None and column.name not in only):
                 continue
             reach = shape.domain(column.name, shape.sure)
             values = dict.fromkeys((reach.simplest, *reach.boundaries))
@@ -352,6 +449,11 @@ class Draft:
             good = (t for t, holds in zip(tries, shape.holds(clauses, tries), strict=True) if holds)
             current = next(good, current)
         return shape.completed([current])[0]
+
+
+def clearing(name: Name) -> Statement:
+    """What takes a table's rows away."""
+    return Statement(f"DELETE FROM {identifier(name).as_string()}")
 
 
 def _silenced(name: Name) -> Statement:

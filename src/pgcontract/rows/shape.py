@@ -13,7 +13,7 @@ from itertools import islice, product
 from psycopg import sql
 
 from pgcontract.errors import PgContractError
-from pgcontract.model import Catalog, Column, Table
+from pgcontract.model import Catalog, Column, Reason, Table
 from pgcontract.rows.generated import expression_of, inlined, is_null, sources
 from pgcontract.rows.oracle import Evaluated, Oracle
 from pgcontract.rows.partitions import room
@@ -21,6 +21,7 @@ from pgcontract.rows.statements import Row, Statement, Value, insert, quote
 from pgcontract.values.domains import Domain, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
 from pgcontract.values.expressions import columns as columns_of
+from pgcontract.values.naming import domains_of
 
 MOST_CANDIDATES = 400
 ROUNDS = 4
@@ -28,6 +29,10 @@ ROUNDS = 4
 
 class Unbuildable(PgContractError):
     """No row could be made for a table: the promise is unproven for this reason, which is no fault of the schema."""
+
+    def __init__(self, what: str, *, where: str | None = None, reason: Reason = Reason.NO_ROW) -> None:
+        super().__init__(what, where=where)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,22 @@ class Shape:
         for column in self.generated:
             if column.not_null:
                 found[not_null_clause(column.name)] = clause(is_null(column.name), self.table, want=False)
+        found |= {evaluated_clause(text): clause(f"({text} IS NULL) IS NOT NULL", self.table) for text in self._risky}
         bounds = room(self.table, self.catalog)
         return found if bounds is None else {**found, "": clause(bounds, self.table)}
+
+    @property
+    def _risky(self) -> Iterator[str]:
+        """Expressions that raise for rows that cannot be stored, although no CHECK speaks of them.
+
+        Keys of indexes are computed for every row; what comes from a parent is cast to the child's own domain.
+        """
+        tied = {c for fk in self.table.foreign_keys for c in fk.columns}
+        checked = (c.name for c in self.columns if c.name in tied and any(domains_of(c.type, self.catalog)))
+        yield from (sql.Identifier(name).as_string() for name in checked)
+        keys = [key for index in self.table.indexes for key in index.keys]
+        keys += [key for exclusion in self.table.exclusions for key in exclusion.keys]
+        yield from dict.fromkeys(f"({key.expression})" for key in keys if key.column is None)
 
     @cached_property
     def sure(self) -> tuple[Literal, ...]:
@@ -118,7 +137,7 @@ class Shape:
     def sure_without(self, *names: str) -> tuple[Literal, ...]:
         """The same, leaving out some CHECKs."""
         # that an expression over a column is not NULL says nothing of the column that a solver could use
-        left_out = {*names, *(not_null_clause(c.name) for c in self.generated)}
+        left_out = {*names, *(not_null_clause(c.name) for c in self.generated), *map(evaluated_clause, self._risky)}
         return tuple(
             lit
             for name, c in self.clauses.items()
@@ -296,6 +315,11 @@ class Shape:
 def not_null_clause(column: str) -> str:
     """The name of the clause that a generated column is not NULL."""
     return f"\0{column}"
+
+
+def evaluated_clause(expression: str) -> str:
+    """The name of the clause that an expression can be computed."""
+    return f"\0\0{expression}"
 
 
 def index_columns(table: Table, expressions: Iterable[str]) -> frozenset[str]:

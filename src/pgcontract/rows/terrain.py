@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
 
-from pgcontract.model import Catalog, Column, ForeignKey, Name, Table
+from pgcontract.model import Catalog, Column, ForeignKey, Name, Reason, Table
 from pgcontract.rows.changes import Conflict
 from pgcontract.rows.shape import Clause, Shape, Unbuildable, index_columns
 from pgcontract.rows.statements import Row, Value
@@ -139,7 +139,7 @@ class Terrain:
     worlds: Worlds
     words: frozenset[str] = frozenset()
     weights: Mapping[Name, int] = field(default_factory=dict)
-    refused: dict[Name, str] = field(default_factory=dict)
+    refused: dict[Name, Unbuildable] = field(default_factory=dict)
     _fields: dict[Name, Field | None] = field(default_factory=dict)
 
     @property
@@ -157,8 +157,11 @@ class Terrain:
         if name not in self._fields:
             try:
                 self._fields[name] = self._made(name)
-            except (Unbuildable, UnknownType) as error:
-                self.refused[name] = error.what
+            except Unbuildable as error:
+                self.refused[name] = error
+                self._fields[name] = None
+            except UnknownType as error:
+                self.refused[name] = Unbuildable(error.what, where=str(name), reason=Reason.UNKNOWN_TYPE)
                 self._fields[name] = None
         return self._fields[name]
 

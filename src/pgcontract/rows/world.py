@@ -66,6 +66,9 @@ class World:
     parents: Mapping[str, tuple[Row, Row]] = field(default_factory=dict)
     """For each of these whose parents are placed: the values of its columns that refer to either twin's parent."""
 
+    unmade: frozenset[Name] = frozenset()
+    """Tables whose rows are not placed after all: the trigger of a row that needs one makes it."""
+
     made: Callable[[Name, int, int, Row], dict[str, Value] | None] = field(
         default=lambda *_: None, repr=False, compare=False
     )

@@ -6,25 +6,20 @@ A world holds every ancestor twice: a row under test can then be told from its t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from pgcontract.model import Catalog, ForeignKey, Name
+from pgcontract.model import Catalog, ForeignKey, Name, Reason
 from pgcontract.rows.oracle import Oracle, Refusal
 from pgcontract.rows.partitions import with_inherited_keys
-from pgcontract.rows.planning import TWINS, Draft, Variation
+from pgcontract.rows.planning import TWINS, Draft
+from pgcontract.rows.refusals import told
+from pgcontract.rows.repairs import Repairs
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.world import Placed, Way, World
 
 __all__ = ["TWINS", "Placed", "Way", "World", "Worlds"]
 
-UNIQUE_VIOLATION = "23505"
-FOREIGN_KEY_VIOLATION = "23503"
-ATTEMPTS = 8
-MOST_OFFSETS = 3
-STRIDE = 10
-"""How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
-FAR = 100
-"""The number of a key value that only types with very many values have."""
+ATTEMPTS = 24
 
 
 @dataclass
@@ -38,9 +33,7 @@ class Worlds:
     oracle: Oracle
     roles: Mapping[str, str] = field(default_factory=dict)
     offset: int = 0
-    _emptied: set[Name] = field(default_factory=set)
-    _cleared: set[Name] = field(default_factory=set)
-    _tied: set[tuple[Name, str]] = field(default_factory=set)
+    _repairs: Repairs | None = None
     _shapes: dict[Name, Shape] = field(default_factory=dict)
     _worlds: dict[tuple[Name, frozenset[ForeignKey], bool], World | Unbuildable] = field(default_factory=dict)
 
@@ -52,7 +45,7 @@ class Worlds:
         if name not in self._shapes:
             table = self.catalog.table(name)
             if table is None:
-                raise Unbuildable("the table is gone", where=str(name))
+                raise Unbuildable("the table is gone", where=str(name), reason=Reason.GONE)
             shape = Shape(with_inherited_keys(table, self.catalog), self.catalog, self.oracle)
             with_default = [c for c in shape.columns if c.default is not None]
             values = self.oracle.evaluate([(c.default or "NULL", c.type) for c in with_default])
@@ -77,63 +70,29 @@ class Worlds:
         return found
 
     def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
-        shift = Variation(quiet=quiet)
-        offsets = 0
-        refusal: Refusal | None = None
+        repairs = self._repairs or Repairs(self.shape, self.oracle)
+        repairs = repairs.next()
+        world, refusal = None, None
         for _ in range(ATTEMPTS):
-            emptied, cleared, tied = frozenset(self._emptied), frozenset(self._cleared), frozenset(self._tied)
-            variation = replace(shift, offset=self.offset, emptied=emptied, cleared=cleared, tied=tied)
+            variation = repairs.variation(name, quiet=quiet)
             draft = Draft(self.shape, name, sorted(foreign_keys, key=lambda fk: fk.name), variation)
-            world = draft.world()
+            try:
+                world = draft.world()
+            except Unbuildable as error:
+                if repairs.without_row(error, name):
+                    continue
+                raise
             refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
             if refusal is None:
+                self._repairs, self.offset = repairs, repairs.offset
                 return world
-            loose = self._dangling(world, refusal)
-            if loose is not None and loose not in self._tied:
-                self._tied.add(loose)
-                continue
-            if refusal.sqlstate != UNIQUE_VIOLATION:
-                raise _unbuildable(world, refusal)
-            met, bound, crowded = self._met(world, refusal)
-            if bound and draft.cyclic and not shift.loose:
-                # those whom the row would refer to are referred to already, and may be once only
-                shift = replace(shift, second=not shift.second, loose=shift.second)
-            elif crowded is not None and crowded not in self._emptied:
-                self._emptied.add(crowded)
-            elif not bound and offsets < MOST_OFFSETS:
-                # rows that migrations seeded are in the way: other keys, further off each time
-                offsets += 1
-                self.offset = (self.offset + len(TWINS)) * STRIDE
-            elif bound and met is not None and met not in self._cleared:
-                # a parent's trigger has made the row that would be made here
-                self._cleared.add(met)
-            else:
-                raise _unbuildable(world, refusal)
+            if not repairs.after(world, refusal, cyclic=draft.cyclic):
+                break
+        assert world is not None
         raise _unbuildable(world, refusal)
-
-    def _dangling(self, world: World, refusal: Refusal) -> tuple[Name, str] | None:
-        """A nullable foreign key by which a row referred to nobody, since a CHECK wants its column not to be NULL."""
-        if refusal.sqlstate != FOREIGN_KEY_VIOLATION:
-            return None
-        names = {world.table.name, *(p.table for p in world.placed)}
-        found = ((n, fk) for n in names if n.name == refusal.table for fk in self.shape(n).table.foreign_keys)
-        return next(((name, fk.name) for name, fk in found if fk.name == refusal.constraint), None)
-
-    def _met(self, world: World, refusal: Refusal) -> tuple[Name | None, bool, Name | None]:
-        """The table of the violated key; whether it is made of foreign keys; and it, where seeded rows use it up."""
-        for name in {world.table.name, *(p.table for p in world.placed)}:
-            shape = self.shape(name)
-            keys = {k.name: k.columns for k in shape.table.keys}
-            keys |= {i.name: tuple(k.column for k in i.keys if k.column) for i in shape.table.indexes if i.unique}
-            columns = keys.get(refusal.constraint or "", ()) if name.name == refusal.table else ()
-            bound = {c for fk in shape.table.foreign_keys for c in fk.columns}
-            free = [c for c in columns if c in shape.names and c not in bound]
-            if columns:
-                few = bool(free) and all(shape.domain(c, shape.sure).fresh(FAR) is None for c in free)
-                return name, not free, name if few else None
-        return None, False, None
 
 
 def _unbuildable(world: World, refusal: Refusal | None) -> Unbuildable:
     where = str(world.table.name) if refusal is None or refusal.table is None else refusal.table
-    return Unbuildable(f"no row could be inserted into {where}: {refusal}", where=str(world.table.name))
+    reason, detail = (Reason.NO_ROW, "") if refusal is None else told(refusal, world.catalog)
+    return Unbuildable(f"no row could be inserted into {where}: {detail}", where=str(world.table.name), reason=reason)

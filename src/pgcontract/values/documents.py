@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from pgcontract.values.space import JsonNull, Refused, Space
-from pgcontract.values.texts import BEYOND_BMP, CHARACTERS, word
+from pgcontract.values.texts import BEYOND_BMP, CHARACTERS, NOT_UTF8, word
 
 BAD_LITERAL: Final = "22P02"
 SYNTAX: Final = "42601"
@@ -149,7 +149,8 @@ def hstore(name: str) -> Space:
         boundaries=('"a"=>"1"', "", '"a"=>NULL', '""=>""', f'"{BEYOND_BMP}"=>"b"'),
         strategy=pairs.map(show),
         fresh=lambda n: f'"a"=>"{n + 1}"',
-        # nothing is listed as refused: 15 reports what it cannot read as an internal error
+        # 15 reports what it cannot read as an internal error
+        refused=(Refused(b"\xff", NOT_UTF8, "a byte that UTF-8 never has"),),
     )
 
 

@@ -186,6 +186,7 @@ def single(name: str) -> Space:
         boundaries=("a", "", "Z", "~"),
         strategy=st.sampled_from(letters),
         fresh=lambda n: letters[n] if n < len(letters) else None,
+        refused=(Refused(b"\xff", NOT_UTF8, "a byte that UTF-8 never has"),),
         read=str,
         texts=Texts(1, cut=True),
     )

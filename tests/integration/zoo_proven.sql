@@ -1,0 +1,154 @@
+-- One table at least for each hard thing that a schema may promise, and for each shape of CHECK. All of it is proven.
+CREATE EXTENSION citext;
+CREATE EXTENSION btree_gist;
+CREATE EXTENSION hstore;
+CREATE EXTENSION ltree;
+CREATE SCHEMA "we.ird; DROP TABLE x --";
+CREATE DOMAIN long_id AS TEXT CHECK (length(VALUE) > 10);
+CREATE DOMAIN longer_id AS long_id CHECK (VALUE <> 'aaaaaaaaaaaa');
+CREATE TYPE "😀 'mood"" " AS ENUM ('a', 'b''c', '"; DROP TABLE x; --', '😀');
+CREATE TYPE pair AS (a INTEGER, b TEXT);
+CREATE FUNCTION is_even(n INTEGER) RETURNS BOOLEAN IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN n % 2 = 0; END';
+
+-- CHECKs
+CREATE TABLE shapes (
+  id INTEGER PRIMARY KEY,
+  bounded INTEGER NOT NULL CHECK (bounded BETWEEN 1 AND 9),
+  listed TEXT NOT NULL CHECK (listed IN ('x', 'y', 'it''s')),
+  trimmed TEXT NOT NULL CHECK (char_length(btrim(trimmed)) BETWEEN 2 AND 5),
+  matched TEXT NOT NULL CHECK (matched ~ '^[a-z]{2}-\d+$'),
+  lowered TEXT NOT NULL CHECK (lower(lowered) = lowered),
+  liked TEXT NOT NULL CHECK (liked LIKE 'a%_b'),
+  even INTEGER NOT NULL CHECK (is_even(even)),
+  document JSONB NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(document) = 'object'),
+  past TIMESTAMPTZ CHECK (past < now()),
+  first INTEGER,
+  second INTEGER,
+  third INTEGER,
+  kind TEXT NOT NULL CHECK (CASE WHEN kind = 'none' THEN first IS NULL ELSE length(kind) < 9 END),
+  CHECK (num_nonnulls(first, second) = 1),
+  CHECK ((second IS NULL) = (third IS NULL)),
+  CHECK (first IS NULL OR first < bounded * 10),
+  tags TEXT[] NOT NULL CHECK (cardinality(tags) BETWEEN 1 AND 3)
+);
+CREATE TABLE values_ (
+  id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
+  a NUMERIC(6, 2), b DOUBLE PRECISION, c "char", d CHAR(3), e CITEXT, f BYTEA, g TIME(2), h TIMESTAMP(0), i INTERVAL,
+  j XML, k INET, l CIDR, m MACADDR, n BIT(4), o VARBIT(5), p MONEY, q POINT, r TSVECTOR, s TSQUERY, t HSTORE, u LTREE,
+  v OID, w INT4RANGE, x NUMMULTIRANGE, y "😀 'mood"" "[], z pair
+);
+
+-- keys
+CREATE TABLE leader (name TEXT PRIMARY KEY DEFAULT 'only' CHECK (name = 'only'), n INTEGER NOT NULL);
+CREATE TABLE teams (id INTEGER PRIMARY KEY, code TEXT, UNIQUE NULLS NOT DISTINCT (code));
+CREATE TABLE members (id INTEGER PRIMARY KEY, team INTEGER NOT NULL REFERENCES teams);
+CREATE TABLE seats (
+  id INTEGER PRIMARY KEY,
+  team INTEGER NOT NULL REFERENCES teams,
+  type TEXT NOT NULL CHECK (type IN ('x', 'y')),
+  member INTEGER REFERENCES members,
+  other INTEGER REFERENCES teams,
+  done TIMESTAMPTZ,
+  CHECK (member IS NULL OR other IS NULL)
+);
+CREATE UNIQUE INDEX one_free ON seats (team, type) WHERE member IS NULL;
+CREATE UNIQUE INDEX one_taken ON seats (team, type, member) WHERE member IS NOT NULL;
+CREATE UNIQUE INDEX one_x ON seats (type, team) WHERE type = 'x' AND done IS NULL;
+CREATE UNIQUE INDEX one_other ON seats (COALESCE(other, 0), type) WHERE done IS NULL;
+CREATE TABLE places (
+  id INTEGER PRIMARY KEY,
+  name CITEXT NOT NULL,
+  lowered TEXT GENERATED ALWAYS AS (lower(name::TEXT)) STORED,
+  CONSTRAINT by_name UNIQUE (name) DEFERRABLE,
+  CONSTRAINT by_lowered UNIQUE (lowered) DEFERRABLE INITIALLY DEFERRED
+);
+
+-- exclusions
+CREATE TABLE bookings (
+  id INTEGER PRIMARY KEY,
+  team INTEGER NOT NULL REFERENCES teams,
+  during TSTZRANGE NOT NULL,
+  gone BOOLEAN NOT NULL DEFAULT FALSE,
+  CONSTRAINT not_twice EXCLUDE USING gist (team WITH =, during WITH &&) WHERE (NOT gone)
+);
+CREATE TABLE stays (
+  id INTEGER PRIMARY KEY,
+  "it's from" DATE NOT NULL,
+  until DATE,
+  kind TEXT,
+  CHECK ("it's from" < until),
+  CONSTRAINT alone EXCLUDE USING gist (daterange("it's from", until, '[]') WITH &&) DEFERRABLE INITIALLY DEFERRED,
+  CONSTRAINT one_a_kind EXCLUDE USING gist (kind WITH =, id WITH <>)
+);
+
+-- foreign keys
+CREATE TABLE halves (a INTEGER, b INTEGER NOT NULL, PRIMARY KEY (a, b));
+CREATE TABLE full_ (
+  id INTEGER PRIMARY KEY,
+  a INTEGER,
+  b INTEGER,
+  FOREIGN KEY (a, b) REFERENCES halves MATCH FULL ON DELETE SET NULL ON UPDATE CASCADE
+);
+CREATE TABLE some_nulled (
+  id INTEGER PRIMARY KEY,
+  a INTEGER,
+  b INTEGER NOT NULL,
+  FOREIGN KEY (a, b) REFERENCES halves ON DELETE SET NULL (a) ON UPDATE RESTRICT
+);
+CREATE TABLE rivals (
+  id INTEGER PRIMARY KEY,
+  a INTEGER NOT NULL REFERENCES teams ON DELETE CASCADE ON UPDATE CASCADE,
+  b INTEGER NOT NULL REFERENCES teams,
+  c INTEGER REFERENCES teams ON DELETE RESTRICT ON UPDATE SET NULL
+);
+CREATE TABLE persons (id INTEGER PRIMARY KEY REFERENCES teams);
+CREATE TABLE sellers (id INTEGER PRIMARY KEY REFERENCES persons ON UPDATE CASCADE);
+CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES nodes, next INTEGER UNIQUE REFERENCES nodes);
+CREATE TABLE hens (id INTEGER PRIMARY KEY, egg INTEGER NOT NULL);
+CREATE TABLE eggs (id INTEGER PRIMARY KEY, hen INTEGER NOT NULL REFERENCES hens);
+ALTER TABLE hens ADD FOREIGN KEY (egg) REFERENCES eggs DEFERRABLE;
+CREATE TABLE later (id INTEGER PRIMARY KEY, team INTEGER, n INTEGER);
+ALTER TABLE later ADD FOREIGN KEY (team) REFERENCES teams NOT VALID;
+ALTER TABLE later ADD CHECK (n > 0) NOT VALID;
+
+-- what migrations seeded, and what triggers make
+CREATE TABLE kinds (name TEXT PRIMARY KEY CHECK (name IN ('unknown', 'a', 'b')));
+CREATE TABLE scopes (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL REFERENCES kinds CHECK (kind IN ('a', 'b')),
+  longer longer_id
+);
+CREATE TABLE things (id INTEGER PRIMARY KEY, scope long_id NOT NULL REFERENCES scopes);
+INSERT INTO kinds VALUES ('unknown'), ('a'), ('b');
+INSERT INTO scopes VALUES ('global', 'a', NULL);
+CREATE TABLE one_row (n INTEGER NOT NULL);
+CREATE UNIQUE INDEX one_row_only ON one_row ((n IS NOT NULL));
+INSERT INTO one_row VALUES (5);
+CREATE TABLE logs (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  team INTEGER REFERENCES teams,
+  person INTEGER REFERENCES persons,
+  CHECK ((kind = 'both' AND num_nonnulls(team, person) = 2) OR (kind = 'none' AND num_nonnulls(team, person) = 0))
+);
+
+-- partitions and inheritance
+CREATE TABLE events (id INTEGER, at DATE NOT NULL, team INTEGER REFERENCES teams, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE animals (id INTEGER PRIMARY KEY, name TEXT NOT NULL, CHECK (name <> ''));
+CREATE TABLE pets (owner TEXT) INHERITS (animals);
+
+-- names
+CREATE TABLE "we.ird; DROP TABLE x --"."Ta""ble' 😀" (
+  "Id.1" INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  "select" TEXT NOT NULL CONSTRAINT "chk;'--" CHECK ("select" <> ''),
+  "a""b" "😀 'mood"" " NOT NULL DEFAULT '"; DROP TABLE x; --',
+  "%s $1 {}" INTEGER CONSTRAINT "fk "";" REFERENCES teams
+);
+CREATE UNIQUE INDEX "i'x; --" ON "we.ird; DROP TABLE x --"."Ta""ble' 😀" ("select", ("%s $1 {}" + 1)) WHERE "a""b" = '😀';
+
+-- views
+CREATE VIEW open_seats AS SELECT id, team, type FROM seats WHERE type = 'x' WITH CASCADED CHECK OPTION;
+CREATE MATERIALIZED VIEW seats_a_team AS SELECT team, count(*) AS n FROM seats GROUP BY team;
+CREATE UNIQUE INDEX ON seats_a_team (team);

@@ -1,0 +1,16 @@
+-- What PostgreSQL 18 has, and older ones do not.
+CREATE TABLE prices (
+  id INTEGER NOT NULL,
+  valid DATERANGE NOT NULL,
+  price NUMERIC,
+  CONSTRAINT pk_prices PRIMARY KEY (id, valid WITHOUT OVERLAPS)
+);
+CREATE TABLE offers (
+  id INTEGER,
+  price INTEGER,
+  valid DATERANGE,
+  CONSTRAINT pk_offers PRIMARY KEY (id, valid WITHOUT OVERLAPS),
+  CONSTRAINT fk_offers FOREIGN KEY (price, PERIOD valid) REFERENCES prices (id, PERIOD valid)
+);
+CREATE TABLE spans (id INTEGER, during INT4MULTIRANGE, CONSTRAINT uq_spans UNIQUE (id, during WITHOUT OVERLAPS));
+CREATE TABLE sums (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, twice BIGINT GENERATED ALWAYS AS (n * 2::BIGINT) VIRTUAL);
