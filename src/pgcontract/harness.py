@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from pgcontract.contract import Difference, drift, read
+from pgcontract.contract import Baseline, Difference, drift, read, read_baseline
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.errors import ServerError, UsageError
 from pgcontract.invariants import Exploration, Invariant, invariants_of, verdicts
@@ -44,6 +44,17 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.system.name}/{self.id}-{self.direction}"
+
+    def known(self, failure: BrokenPromise | UnprovenPromise) -> str | None:
+        """Why the system's baseline lists the promise; None where it does not, or where this is worse."""
+        return _listed(self.system.baseline).reason(
+            self.id, "broken" if isinstance(failure, BrokenPromise) else "unproven"
+        )
+
+
+@cache
+def _listed(path: Path) -> Baseline:
+    return read_baseline(path)
 
 
 @cache

@@ -35,6 +35,7 @@ HARNESS = pytest.StashKey["Harness"]()
 WORKBENCHES = pytest.StashKey["dict[Path, Workbench]"]()
 SERVER_OF_THE_RUN = "pgcontract_server_of_the_run"
 EXIT_ENVIRONMENT = 2
+CONTRACT = "contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,7 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker."""
+    """Name the marker; give a report of JUnit's names that people read."""
+    if config.getoption("xmlpath", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_ReadableNames(config))
     config.addinivalue_line("markers", "promises(*kinds): the kinds of promises that a `promise` test is run for")
 
 
@@ -106,6 +109,25 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput[SERVER_OF_THE_RUN] = _told(_server, node.config).address.dsn()
 
 
+class _ReadableNames:
+    """In JUnit's XML a promise is called by its id and direction, in a class that its system and kind name."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        from _pytest.junitxml import xml_key  # noqa: PLC0415 - what `record_xml_attribute` uses, for workers' tests, too
+
+        given = dict(report.user_properties)
+        xml = self._config.stash.get(xml_key, None)
+        if xml is None or "promise" not in given or f"::{CONTRACT}[" not in report.nodeid:
+            return
+        reporter = xml.node_reporter(report)
+        reporter.add_attribute("classname", f"{given['system']}.{given['kind']}")
+        reporter.add_attribute("name", f"{given['promise']} {given['direction']}")
+
+
 class Promised:
     """What a test holds: one direction of one promise."""
 
@@ -116,16 +138,35 @@ class Promised:
     def prove(self) -> None:
         """Prove it, or fail with the smallest counterexample as SQL.
 
-        Ends the whole run when the server is lost: hundreds of failures would say no more.
+        A promise that the system's baseline lists is expected to fail. A lost server ends the whole run: hundreds of
+        failures would say no more.
         """
         __tracebackhide__ = True
-        _told(lambda config: _harness(config).prove(self.case), self._config)
+        from pgcontract.harness import BrokenPromise, UnprovenPromise  # noqa: PLC0415 - only where one is proven
+
+        try:
+            _told(lambda config: _harness(config).prove(self.case), self._config)
+        except (BrokenPromise, UnprovenPromise) as failure:
+            known = failure
+            reason = _told(lambda _: self.case.known(known), self._config)
+            if reason is None:
+                raise
+            pytest.xfail(reason)
+
+    @property
+    def properties(self) -> list[tuple[str, object]]:
+        """What reports for programs say of it."""
+        case = self.case
+        named = {"system": case.system.name, "kind": case.promise.kind, "promise": case.id}
+        return [*named.items(), ("direction", str(case.direction))]
 
 
 @pytest.fixture
 def promise(request: pytest.FixtureRequest) -> Promised:
     """One direction of one promise of a configured system's contract; prove it with ``promise.prove()``."""
-    return Promised(request.param, request.config)
+    promised = Promised(request.param, request.config)
+    request.node.user_properties += promised.properties
+    return promised
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +251,7 @@ class ContractFile(pytest.File):
         from pgcontract.harness import cases  # noqa: PLC0415 - only where a contract is collected
 
         found = _told(lambda _: cases(self._system), self.config)
-        return [ContractItem.from_parent(self, name=f"contract[{case}]", case=case) for case in found]
+        return [ContractItem.from_parent(self, name=f"{CONTRACT}[{case}]", case=case) for case in found]
 
 
 class ContractItem(pytest.Item):
@@ -219,6 +260,7 @@ class ContractItem(pytest.Item):
     def __init__(self, *, case: Case, **rest: Any) -> None:
         super().__init__(**rest)
         self._promised = Promised(case, self.config)
+        self.user_properties += self._promised.properties
 
     def runtest(self) -> None:
         """Prove it."""
@@ -244,8 +286,8 @@ def _told(make: Callable[[pytest.Config], Result], config: pytest.Config) -> Res
 
 
 def _systems(config: pytest.Config) -> Sequence[Path]:
-    """The folders of the systems that pyproject.toml names."""
-    if config.rootpath.joinpath("pyproject.toml").exists():
+    """The folders of the systems that pyproject.toml or pgcontract.toml names."""
+    if any(config.rootpath.joinpath(name).exists() for name in ("pyproject.toml", "pgcontract.toml")):
         from pgcontract.system import configured  # noqa: PLC0415
 
         return _told(lambda _: configured(config.rootpath), config)

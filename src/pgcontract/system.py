@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pgcontract.inputs.conventions import Convention
 
 FILE: Final = "system.toml"
+# where a repository says which systems it has: the second one where there is no Python
+PYPROJECT: Final = "pyproject.toml"
+CONFIGURATION: Final = "pgcontract.toml"
 DEFAULT_TRACKING_TABLE: Final = Name(DEFAULT_NAMESPACE, "migrations")
 
 _TEXTS: Final = ("name", "tracking_table", "migrations", "schema", "init", "seed", "contract", "queries", "invariants")
@@ -91,7 +94,8 @@ class System:
         raise UsageError(
             "There is no schema system at this path" if path.exists() else "There is nothing at this path",
             where=str(path),
-            remedy=f"name a folder with {FILE} or migrations/, a folder of files like 001-name.sql, or one .sql file",
+            remedy=f"name a folder with {FILE} or migrations/, a folder of files like 001-name.sql, or one .sql file; "
+            "`pgcontract init` looks for them",
         )
 
     def not_ours(self) -> UsageError:
@@ -149,30 +153,40 @@ class System:
         return (*self.init, *sorted(self.migrations.glob("*.sql")))
 
     @property
+    def baseline(self) -> Path:
+        """Where promises stand that are known to be broken or unproven: beside the contract; it need not exist."""
+        stem = self.contract.name.removesuffix(".toml").removesuffix("contract")
+        return self.contract.with_name(f"{stem if not stem or stem.endswith('.') else f'{stem}.'}baseline.toml")
+
+    @property
     def kept(self) -> bool:
         """Whether a database that was made from it serves another run: all that makes it is known."""
         return not self.apply
 
 
 def configured(folder: Path) -> list[Path]:
-    """The systems that ``[tool.pgcontract] systems`` of the folder's pyproject.toml names, in its order.
+    """The systems that the folder's pgcontract.toml names, or ``[tool.pgcontract]`` of its pyproject.toml, in order.
 
     Empty where there is no such file or setting. Raises UsageError where one of them is not as it must be.
     """
-    file = folder / "pyproject.toml"
-    if not file.is_file():
-        return []
-    tool = _toml(file).get("tool", {})
-    names = tool.get("pgcontract", {}).get("systems", []) if isinstance(tool, dict) else []
+    file = folder / CONFIGURATION
+    if file.is_file():
+        settings: Any = _toml(file)
+    else:
+        file = folder / PYPROJECT
+        tool = _toml(file).get("tool", {}) if file.is_file() else {}
+        settings = tool.get("pgcontract", {}) if isinstance(tool, dict) else {}
+    names = settings.get("systems", []) if isinstance(settings, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _wrong(file, "tool.pgcontract.systems", 'a list of paths: ["schema/shop"]')
+        key = "systems" if file.name == CONFIGURATION else "tool.pgcontract.systems"
+        raise _wrong(file, key, 'a list of paths: ["schema/shop"]')
     for name in names:
         if not (folder / name).exists():
             raise UsageError(
                 "A configured system is missing",
                 where=str(file),
                 seen=name,
-                remedy="correct [tool.pgcontract] systems",
+                remedy="correct its list of systems",
             )
     return [folder / name for name in names]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from pgcontract.contract import Contract, Difference, drift, promises_of
+from pgcontract.contract import Baseline, Contract, Difference, drift, promises_of
 from pgcontract.contract.outline import outline
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
@@ -33,6 +33,7 @@ class Result:
     """What ``verify`` found. ``drift`` lists how the live catalog differs from the frozen one.
 
     ``explored`` is what the histories came to in which invariants were asked; ``catalog`` is the frozen one.
+    ``baseline`` lists what is known to be broken or unproven, and ``gone`` those ids in it that no promise has.
     """
 
     postgresql: str
@@ -44,6 +45,8 @@ class Result:
     catalog: Catalog = field(default_factory=Catalog)
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
+    baseline: Baseline = field(default_factory=Baseline)
+    gone: tuple[str, ...] = ()
 
     def of(self, verdict: str) -> tuple[Verdict, ...]:
         """The verdicts of one kind: ``proven``, ``broken``, ``unproven`` or ``not covered``."""
@@ -55,8 +58,26 @@ class Result:
 
     @property
     def kept(self) -> bool:
-        """Whether nothing is broken or unproven, and nothing that was frozen is gone or changed."""
-        return not self.of("broken") and not self.of("unproven") and all(d.change == "added" for d in self.drift)
+        """Whether nothing is broken or unproven but what is listed, and no difference breaks users of the contract.
+
+        What was frozen and is gone or changed does, and so does what was added and refuses what was promised to pass:
+        a new CHECK, a NOT NULL column without a default. An addition that breaks nobody is told, and no failure.
+        """
+        return not self.new and all(d.change == "added" and not d.breaks for d in self.drift)
+
+    @property
+    def new(self) -> tuple[Verdict, ...]:
+        """What is broken or unproven and not listed in the baseline."""
+        return tuple(v for v in (*self.of("broken"), *self.of("unproven")) if self.known(v) is None)
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """What the baseline lists and is proven."""
+        return self.baseline.mended(self.verdicts)
+
+    def known(self, verdict: Verdict) -> str | None:
+        """The reason that the baseline gives for a verdict; None where it gives none."""
+        return self.baseline.reason(verdict.id, verdict.verdict)
 
     def as_json(self, made: Provenance) -> str:
         """The exchange format, see docs/report.md."""
@@ -77,6 +98,11 @@ class Result:
                     {"id": v.id, "kind": v.kind, "because": v.because, "reason": v.reason} for v in self.of("unproven")
                 ],
                 "reasons": {str(reason): count for reason, count in self.reasons()},
+                "known": [
+                    {"id": v.id, "verdict": v.verdict, "reason": r} for v in self.verdicts if (r := self.known(v))
+                ],
+                "proven_again": list(self.mended),
+                "kept": self.kept,
                 "drift": [str(d) for d in self.drift],
                 "explored": None if self.explored is None else self.explored.as_dict(),
                 "verdicts": [{**asdict(v), "seconds": round(v.seconds, 4)} for v in self.verdicts],
@@ -91,6 +117,7 @@ class Result:
 class Plan:
     """How to verify. ``only`` keeps promises of these ids (or their tables); ``workers`` 0: one a core.
 
+    ``touched`` keeps those of these ids, none of which need be there; None for all.
     ``seconds``: how long a direction of a promise may take before it is unproven.
     """
 
@@ -99,6 +126,13 @@ class Plan:
     only: tuple[str, ...] = ()
     workers: int = 0
     seconds: float = TIME_LIMIT
+    touched: Collection[str] | None = None
+
+    def wants(self, id_: str) -> bool:
+        """Whether this promise is to be tried."""
+        if self.touched is not None and id_ not in self.touched:
+            return False
+        return not self.only or any(id_ == o or id_.startswith(f"{o}.") for o in self.only)
 
 
 def verify(
@@ -106,6 +140,7 @@ def verify(
     contract: Contract,
     plan: Plan,
     *,
+    baseline: Baseline | None = None,
     started: Callable[[int, Sequence[Difference]], None] = lambda _count, _drift: None,
     found: Callable[[Verdict], None] = lambda _verdict: None,
 ) -> Result:
@@ -116,15 +151,15 @@ def verify(
     """
     begun = time.perf_counter()
     all_invariants = invariants_of(stage.system)
-    invariants = tuple(i for i in all_invariants if _wanted(i.id, plan.only))
+    invariants = tuple(i for i in all_invariants if plan.wants(i.id))
     live = stage.read_catalog()
     differences = drift(contract.catalog, live)
     covered = dict(promises(contract.catalog))
-    chosen = {id_: promise for id_, promise in covered.items() if _wanted(id_, plan.only)}
+    chosen = {id_: promise for id_, promise in covered.items() if plan.wants(id_)}
     uncovered = [
         Verdict(id_, kind, clause, "not covered", reason="this kind has no module yet")
         for id_, kind, clause in promises_of(contract.catalog)
-        if id_ not in covered and _wanted(id_, plan.only)
+        if id_ not in covered and plan.wants(id_)
     ]
     if plan.only and not chosen and not uncovered and not invariants:
         raise UsageError(
@@ -160,6 +195,8 @@ def verify(
         found(verdict)
     ordered = (*(by_id[id_] for id_ in chosen), *of_invariants, *uncovered)
     took = time.perf_counter() - begun
+    listed = baseline or Baseline()
+    gone = listed.gone([*(id_ for id_, _, _ in promises_of(contract.catalog)), *(i.id for i in all_invariants)])
     return Result(
         stage.server.version,
         contract.system,
@@ -170,11 +207,9 @@ def verify(
         contract.catalog,
         plan.examples,
         plan.seed,
+        listed,
+        gone,
     )
-
-
-def _wanted(id_: str, only: Sequence[str]) -> bool:
-    return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
 
 
 @dataclass(frozen=True, slots=True)

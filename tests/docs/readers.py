@@ -70,6 +70,20 @@ def shop(reader: Follower) -> Iterator[None]:
 
 
 @contextmanager
+def branch(reader: Follower) -> Iterator[None]:
+    """A clone whose branch has one migration more than its origin, with the contract frozen anew."""
+    with shop(reader):
+        (reader.folder / "pyproject.toml").write_text('[tool.pgcontract]\nsystems = ["schema/shop"]\n')
+        run(reader, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
+        more = "ALTER TABLE customers ADD CONSTRAINT chk_email CHECK (email <> '');"
+        undone = "ALTER TABLE customers DROP CONSTRAINT chk_email;"
+        migration = reader.folder / "schema/shop/migrations/002-email.sql"
+        migration.write_text(f"{more}\n-- ROLLBACK\n{undone}\n")
+        run(reader, "pgcontract", "freeze")
+        yield
+
+
+@contextmanager
 def in_migrations_of_dbmate(reader: Follower) -> Iterator[None]:
     """Migrations below ``db``; a database ``shop`` that has them, on a server that this machine's pg_dump knows."""
     migrations = reader.folder / "db/migrations"
@@ -184,6 +198,7 @@ def run(reader: Follower, *words: str) -> None:
 READERS: Final[Mapping[str, Reader]] = {
     "README.md": newcomers,
     "docs/any-schema.md": in_migrations_of_dbmate,
+    "docs/ci.md": branch,
     "docs/compare.md": releases,
     "docs/load.md": schemas,
     "docs/migrations.md": shop,
@@ -207,6 +222,7 @@ INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
         ".venv/bin/pgcontract verify schema/social_selling": (
             ".venv/bin/pgcontract verify schema/social_selling --examples 3"
         ),
+        "pgcontract init": "pgcontract init db --examples 3",
         "pgcontract mutate schema/optimizer": "pgcontract mutate schema/optimizer --sample 20",
         "pgcontract bench plans schema/optimizer": "pgcontract bench plans schema/optimizer --rows 1000",
         "pgcontract report results/ -o report.html": (

@@ -69,7 +69,7 @@ def test_a_slower_folder_is_found(shop: Path, tmp_path: Path) -> None:
     slow, file = notes(tmp_path / "slow", work=2), tmp_path / "out.json"
     result = run(shop, slow, *ROWS, "--json", file)
     assert result.exit_code == 1
-    assert f"{slow} beside {shop}: 3 slower, 0 faster, 2 same." in result.stdout
+    assert f"{slow} beside {shop}: 3 slower, 0 faster, 2 same" in result.stdout
     found = json.loads(file.read_text())
     assert (found["format"], found["a"], found["b"]) == (1, str(shop), str(slow))
     assert (found["paired"], found["verdict"], found["rows"]) == (True, "slower", 6000)

@@ -378,7 +378,7 @@ def test_the_command_says_that_all_is_kept(folder: Path, tmp_path: Path, test_bi
     assert (result.returncode, result.stderr) == (0, "")
     lines = [line.split() for line in result.stdout.splitlines() if line.startswith("page ")]
     assert [line[2] for line in lines] == ["1,000", "3,000", "3,000"]
-    assert "1 queries: 2 kept, 0 broken" in result.stdout
+    assert "2 of 2 plans of 1 query kept" in result.stdout
     found = written(tmp_path / "found.json")
     assert (found["format"], found["system"], found["kept"], found["broken"]) == (1, "house", 2, 0)
     assert found["queries"][0]["measured"][0]["bound"] > 0

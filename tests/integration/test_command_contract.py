@@ -64,7 +64,7 @@ def test_freeze_writes_what_diff_then_finds_unchanged(shop: Path) -> None:
     assert read(contract).catalog.table(Name("public", "notes")) is not None
     assert "as before" in run("freeze", shop, "--pg", TEST_MAJOR).output
     same = run("diff", shop, "--pg", TEST_MAJOR)
-    assert (same.exit_code, same.output) == (0, "shop: every promise is as it was frozen.\n")
+    assert (same.exit_code, same.output) == (0, "✓ shop: every promise is as it was frozen\n")
     shop.write_text(TABLES.replace(" NOT NULL", ""), encoding="utf-8")
     other = run("diff", shop, "--pg", TEST_MAJOR)
     assert other.exit_code == 1
@@ -86,7 +86,7 @@ def test_diff_tells_the_drift_of_a_live_database_and_writes_nothing(shop: Path, 
         frozen = read_catalog(connection, ignore=[Name("public", "migrations")])
     write(shop.with_suffix(".contract.toml"), Contract("shop", frozen))
     same = run("diff", shop, "--from", live)
-    assert (same.exit_code, same.output) == (0, "shop: every promise is as it was frozen.\n")
+    assert (same.exit_code, same.output) == (0, "✓ shop: every promise is as it was frozen\n")
     with psycopg.connect(live, autocommit=True) as connection:
         connection.execute("ALTER TABLE notes DROP CONSTRAINT titled, ADD COLUMN extra integer NOT NULL")
         connection.execute("ALTER DATABASE live SET default_transaction_read_only TO on")
@@ -94,9 +94,10 @@ def test_diff_tells_the_drift_of_a_live_database_and_writes_nothing(shop: Path, 
     result = run("diff", shop, "--from", live, "--json", file)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        "shop: 2 differences from the frozen contract",
-        "  notes.titled: the check was dropped: CHECK (title <> ''::text) (breaking for readers)",
-        "  notes.extra.type: a column was added: extra integer (breaking for writers)",
+        "✗ notes.titled: the check was dropped: CHECK (title <> ''::text) (breaking for readers)",
+        "✗ notes.extra.type: a column was added: extra integer (breaking for writers)",
+        f"  if that is meant: pgcontract freeze {shop}",
+        "✗ shop: 2 differences from the frozen contract, 2 of them breaking",
     ]
     written = json.loads(file.read_text(encoding="utf-8"))
     assert (written["format"], written["system"]) == (1, "shop")

@@ -30,20 +30,20 @@ def run(*words: str | Path, env: dict[str, str | None] | None = None) -> list[st
 def test_up_status_and_down_tell_their_totals(empty_database: str, tmp_path: Path) -> None:
     """PATH first, a line a migration, the totals last; the JSON says the same."""
     up = run("up", SOCIAL_SELLING, "--dsn", empty_database)
-    assert up[0].startswith("initialised 01-extensions.sql")
-    assert up[2].startswith("applied     001-initial-schema (")
+    assert up[0].startswith("✓ initialised 01-extensions.sql")
+    assert up[2].startswith("✓ applied     001-initial-schema (")
     assert up[-1] == "Total: 13 | Executed: 13 | Pending: 0"
     assert run("up", SOCIAL_SELLING, "--dsn", empty_database) == ["Nothing to apply.", up[-1]]
     down = run("down", SOCIAL_SELLING, "2", "--dsn", empty_database)
-    assert [line.split()[:2] for line in down[:-1]] == [
+    assert [line.split()[1:3] for line in down[:-1]] == [
         ["undone", "013-create-message-triggers"],
         ["undone", "012-create-notifications"],
     ]
     assert down[-1] == "Total: 13 | Executed: 11 | Pending: 2"
     status = run("status", SOCIAL_SELLING, "--dsn", empty_database, "--json", tmp_path / "status.json")
     assert status[-1] == down[-1]
-    assert status[0].startswith("applied   001-initial-schema")
-    assert status[12] == "pending   013-create-message-triggers"
+    assert status[0].startswith("✓ applied   001-initial-schema")
+    assert status[12] == "- pending   013-create-message-triggers"
     written = json.loads((tmp_path / "status.json").read_text())
     assert (written["total"], written["executed"], written["pending"]) == (13, 11, 2)
     assert [m["state"] for m in written["migrations"]] == ["applied"] * 11 + ["pending"] * 2
@@ -146,7 +146,7 @@ def test_a_dry_run_says_what_would_be_applied(empty_database: str, write: Write)
         "002-b.sql": "-- no-transaction\nVACUUM;\n-- ROLLBACK\n-- none\n",
     }
     arguments = ("up", write(files), "--dsn", empty_database)
-    told = ["would apply 001-a", "would apply 002-b (no transaction)"]
+    told = ["- would apply 001-a", "- would apply 002-b (no transaction)"]
     assert run(*arguments, "--dry-run") == told
     assert run(*arguments, "--dry-run", "--to", "1") == told[:1]
     assert run(*arguments)[-1] == "Total: 2 | Executed: 2 | Pending: 0"
@@ -179,10 +179,23 @@ def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: s
     told = json.loads(result.stdout)
     assert [(m["state"], m["checksum"]) for m in told["migrations"]] == [("edited", "changed"), ("pending", None)]
     assert not told["sound"]
-    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("accepted    001-a")
+    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("✓ accepted    001-a")
     assert CliRunner().invoke(app, arguments).exit_code == 1
     with pytest.raises(UsageError):
         run("repair", folder, "--dsn", empty_database)
+
+
+@pytest.mark.parametrize("words", [("repair", "--accept", "1"), ("baseline",)])
+def test_what_mends_records_does_not_wait_for_ever(empty_database: str, write: Write, words: tuple[str, ...]) -> None:
+    """Somebody's lock on the tracking table ends it after --lock-timeout, and nothing has changed."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    run("up", folder, "--dsn", empty_database)
+    write({"001-a.sql": "SELECT 2;\n-- ROLLBACK\n-- none\n"})
+    with psycopg.connect(empty_database) as other:
+        other.execute("LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(MigrationError, match="55P03"):
+            run(words[0], folder, *words[1:], "--dsn", empty_database, "--lock-timeout", "0.1")
+    assert run("status", folder, "--dsn", empty_database)[0].startswith("✗ edited")
 
 
 def test_exit_code_tells_what_is_half_there_from_pending(empty_database: str, write: Write) -> None:
@@ -205,14 +218,14 @@ def test_a_renamed_file_is_told_with_what_to_do(empty_database: str, write: Writ
     run("up", folder, "--dsn", empty_database)
     (folder / "001-a.sql").rename(folder / "001-b.sql")
     (line, totals) = run("status", folder, "--dsn", empty_database)
-    assert line.startswith("renamed   001-b  20")
+    assert line.startswith("✗ renamed   001-b  20")
     assert line.endswith("[applied as 001-a: give that name back, or repair --accept 1]")
     assert totals == "Total: 1 | Executed: 1 | Pending: 0"
     result = CliRunner().invoke(app, ["status", str(folder), "--dsn", empty_database, "--exit-code", "--json", "-"])
     assert result.exit_code == 3
     (told,) = json.loads(result.stdout)["migrations"]
     assert (told["name"], told["state"], told["recorded_as"], told["checksum"]) == ("001-b", "renamed", "001-a", "same")
-    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("accepted    001-b")
+    assert run("repair", folder, "--accept", "1", "--dsn", empty_database)[0].startswith("✓ accepted    001-b")
 
 
 def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) -> None:
@@ -284,8 +297,8 @@ def test_a_failed_migration_without_a_transaction_is_cleared(empty_database: str
         run("up", folder, "--dsn", empty_database)
     assert "repair --clear 1" in (caught.value.remedy or "")
     assert run("repair", folder, "--clear", "1", "--dsn", empty_database) == [
-        "dropped     the invalid index public.c",
-        "cleared     001-a",
+        "✓ dropped     the invalid index public.c",
+        "✓ cleared     001-a",
         "Its first 1 statement(s) had finished, and stay in the database.",
     ]
 
@@ -299,7 +312,7 @@ def test_baseline_says_what_it_has_adopted(empty_database: str, write: Write) ->
     assert run("baseline", folder, "--dsn", empty_database) == [
         "The table migrations was made by node-pg-migrate; its rows are left as they are.",
         "It is called migrations_of_node_pg_migrate now, because migrations is this command's own.",
-        "recorded    001-a",
+        "✓ recorded    001-a",
         "Recorded: 1. `pgcontract migrate status` shows what is pending.",
     ]
     assert run("up", folder, "--dsn", empty_database)[0] == "Nothing to apply."
@@ -309,11 +322,11 @@ def test_validate_and_create_need_no_database(write: Write, tmp_path: Path) -> N
     """Exit 1 where something was found; the findings are written for programs, too."""
     text = "CREATE TABLE users (id UUID, CONSTRAINT users_pkey PRIMARY KEY (id));\n-- ROLLBACK\nDROP TABLE users;\n"
     folder = write({"001-users.sql": text})
-    assert run("validate", folder) == ["Migrations: 1 | Findings: 0"]
+    assert run("validate", folder) == [f"✓ {folder}: 1 migration, 0 findings"]
     assert run("create", "add more", folder) == [str(folder / "002-add-more.sql")]
     result = CliRunner().invoke(app, ["validate", str(folder), "--json", str(tmp_path / "found.json")])
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == "Migrations: 2 | Findings: 2"
+    assert result.output.splitlines()[-1] == f"✗ {folder}: 2 migrations, 2 findings"
     told = json.loads((tmp_path / "found.json").read_text())["findings"]
     assert [finding["rule"] for finding in told] == ["empty", "rollback"]
 

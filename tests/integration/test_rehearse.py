@@ -464,7 +464,9 @@ def test_the_command_prints_one_table_then_what_failed_and_writes_json(write: Wr
     assert lines[0].split() == ["migration", "up", "down", "lock", "on", "blocks", "for"]
     assert "ACCESS EXCLUSIVE" in lines[2]
     assert "reads and writes" in lines[2]
-    assert lines[-1].startswith(f"{folder}: 2 of 2 migrations rehearsed without a failure, on PostgreSQL {TEST_MAJOR}")
+    assert lines[-1].startswith(
+        f"✓ {folder}: 2 of 2 migrations rehearsed without a failure, on PostgreSQL {TEST_MAJOR}"
+    )
     code, output = run(folder, "--pg", str(TEST_MAJOR), "--rows", "20", "--json", file)
     assert code == 1, output
     assert "refused" in output

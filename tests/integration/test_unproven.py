@@ -15,8 +15,9 @@ from pgcontract.contract import Contract
 from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.model import Name, Reason
 from pgcontract.promises import promises
+from pgcontract.provenance import provenance
 from pgcontract.prover import TIME_LIMIT, Prover
-from pgcontract.report.terminal import show
+from pgcontract.report.terminal import Commands, show
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.worlds import Worlds
 from pgcontract.server import Server
@@ -101,7 +102,8 @@ def test_the_reasons_are_counted_at_the_end(
     with staged(system, pgcontract_server, ServerChoice()) as stage:
         result = verify(stage, Contract(system.name, stage.read_catalog()), Plan(examples=5, workers=1))
     assert sum(count for _, count in result.reasons()) == len(result.of("unproven")) > 0
-    assert '"reasons": {\n    "a trigger raised": ' in result.as_json()
-    show(Console(width=200), result, "schema.sql", quiet=False, verbose=False, replay="pgcontract verify")
+    assert '"reasons": {\n    "a trigger raised": ' in result.as_json(provenance(None))
+    commands = Commands("schema.sql", "pgcontract verify")
+    show(Console(width=200), result, commands, quiet=False, verbose=False)
     said = capsys.readouterr().out.splitlines()
     assert said[-2].startswith(f"unproven because: {result.reasons()[0][1]} a trigger raised")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -170,3 +171,37 @@ def test_a_server_that_dies_ends_the_run_once(pytester: pytest.Pytester) -> None
     assert result.ret == 2, combined
     assert combined.count("The PostgreSQL server has gone") == 1, combined
     assert "failed" not in result.parseoutcomes()
+
+
+@pytest.mark.thorough
+def test_a_listed_promise_is_expected_to_fail(pytester: pytest.Pytester, frozen: Path) -> None:
+    """With its reason; what is listed as unproven must not be broken."""
+    migration = frozen / "migrations" / "001-shop.sql"
+    migration.write_text(migration.read_text().replace("amount > 0", "amount >= 0"))
+    baseline = frozen / "baseline.toml"
+    baseline.write_text('[broken]\n"orders.chk_amount" = "free samples"\n')
+    result = run(pytester, "-rx")
+    result.assert_outcomes(xfailed=1, passed=result.parseoutcomes()["passed"])
+    result.stdout.fnmatch_lines(["*orders.chk_amount* - free samples"])
+    baseline.write_text('[unproven]\n"orders.chk_amount" = "free samples"\n')
+    run(pytester).assert_outcomes(failed=1, passed=result.parseoutcomes()["passed"])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_junit_names_are_readable(pytester: pytest.Pytester, frozen: Path, workers: str) -> None:
+    """A case is called by promise and direction, in a class of system and kind; a test of one's own keeps its name."""
+    pytester.makepyfile(test_own="def test_own(): pass")
+    run(pytester, "-n", workers, "--junitxml=out.xml", "-k", "chk_amount or own").assert_outcomes(passed=3)
+    cases_ = ET.parse(pytester.path / "out.xml").iter("testcase")
+    named = {(one.get("classname"), one.get("name")): one for one in cases_}
+    assert set(named) == {
+        ("db.check", "orders.chk_amount accepts"),
+        ("db.check", "orders.chk_amount rejects"),
+        ("test_own", "test_own"),
+    }
+    told = named["db.check", "orders.chk_amount rejects"].iter("property")
+    assert {"promise": "orders.chk_amount", "kind": "check"}.items() <= {
+        p.get("name"): p.get("value") for p in told
+    }.items()
+    assert frozen.exists()

@@ -16,6 +16,7 @@ from pgcontract.errors import PgContractError
 
 # a name, and where its command stands: only what is asked for is imported
 COMMANDS: Final = {
+    "init": ("pgcontract.cli.init", "init", None),
     "verify": ("pgcontract.cli.verify", "verify", None),
     "freeze": ("pgcontract.cli.contract", "freeze", None),
     "diff": ("pgcontract.cli.contract", "diff", None),
@@ -27,6 +28,7 @@ COMMANDS: Final = {
     "migrate": ("pgcontract.cli.migrate", "app", "Apply, undo and show migrations."),
     "doctor": ("pgcontract.cli.doctor", "doctor", None),
     "health": ("pgcontract.cli.health", "app", "Answer over HTTP whether the database is there."),
+    "completion": ("pgcontract.cli.completion", "completion", None),
     "server": ("pgcontract.cli.server", "app", "Find, install and run PostgreSQL servers."),
 }
 
@@ -65,6 +67,13 @@ def _leave_at_once(code: int) -> None:
     os._exit(code)
 
 
+def _keep_out_of_the_way() -> None:
+    # Hypothesis would write what it learns into the folder where the command is run, which is somebody's repository
+    from pgcontract.server.places import cache_root  # noqa: PLC0415 - commands that run at every deployment do without
+
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_root() / "hypothesis"))
+
+
 def main(leave: Callable[[int], None] = sys.exit) -> None:
     """Run the command; a user's mistake ends in a message and exit code 2, never in a traceback.
 
@@ -73,6 +82,7 @@ def main(leave: Callable[[int], None] = sys.exit) -> None:
     try:
         code = quick.run(sys.argv[1:])
         if code is None:
+            _keep_out_of_the_way()
             commands()()
         else:
             leave(code)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json as json_format
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from pgcontract.cli import options
 from pgcontract.cli.lazy import lazy_group
 from pgcontract.errors import UsageError
+from pgcontract.report.layout import STYLES, Cell, Column, State, count, marked, sum_up, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +21,23 @@ if TYPE_CHECKING:
     from pgcontract.system import System
 
 JSON_FORMAT = 1
+COLUMNS: Final = (
+    Column("query"),
+    Column("index", fold=True),
+    Column("rows", right=True),
+    Column("returned", right=True, spare=3),
+    Column("pages", right=True),
+    Column("bound", right=True, spare=1),
+    Column("ratio", right=True, spare=2),
+    Column("at most", right=True),
+    Column("verdict"),
+)
+WORTH: Final = (
+    Column("query"),
+    Column("index", fold=True),
+    *(Column(heading, right=True) for heading in ("rows", "pages with", "without", "ms with", "without")),
+)
+_STATES: Final[dict[str, State]] = {"kept": "good", "broken": "bad", "empty": "open"}
 DEFAULT_ROWS = "1000,10000,100000"
 
 app = typer.Typer(
@@ -72,19 +91,25 @@ def plans(  # noqa: PLR0913, PLR0917 - a command's options
     kept = True
     for one in paths:
         system = System.load(one)
-        queries = [query for query in queries_of(system.queries) if not only or query.name in only]
+        known = queries_of(system.queries)
+        queries = [query for query in known if not only or query.name in only]
         if not queries:
             raise UsageError(
                 "There is no such hot query.",
                 where=str(system.queries or system.root / "queries"),
                 seen=", ".join(only or ["no query at all"]),
-                remedy="Put one statement a file into queries/, with its promise in the comment at its top.",
+                remedy=f"Known are {', '.join(query.name for query in known)}."
+                if known
+                else "Put one statement a file into queries/, with its promise in the comment at its top.",
             )
         with ephemeral(system, choice) as stage:
             console = options.console()
-            console.print(f"{one} on PostgreSQL {stage.server.version}", markup=False)
+            started = time.perf_counter()
             found = judged(stage, queries, sizes, worth=worth, told=lambda n: _filling(n, quiet=quiet))
             _show(console, found.checked, found.worth, quiet=quiet)
+            took = time.perf_counter() - started
+            told = f"{one}: {_summary(found.checked)}, on PostgreSQL {stage.server.version} in {took:.1f} s"
+            sum_up(console, told, good=found.kept)
             if json is not None:
                 options.write_result(json, as_json(system, stage.server.version, found))
             kept = kept and found.kept
@@ -128,38 +153,39 @@ def _filling(rows: int, *, quiet: bool) -> None:
 
 
 def _show(console: Console, checked: list[Checked], worth: list[Worth], *, quiet: bool) -> None:
-    shown = _table("query", "index", "rows", "returned", "pages", "bound", "ratio", "at most", "verdict")
-    for one in checked:
-        if quiet and one.verdict == "kept":
-            continue
-        cells: list[Any] = [one.query, ", ".join(one.uses) + (" (levels estimated)" if one.estimated else "")]
-        if (worst := one.worst) is None:
-            cells += [f"{one.rows:,}", "0", "", "", "", "", one.verdict]
-        else:
-            ratio = "" if worst.ratio is None else f"{worst.ratio:.2f}"
-            bound = f"{worst.bound:,}" if worst.bound else ""
-            cells += [f"{one.rows:,}", f"{worst.rows:,}", f"{worst.pages:,}", bound, ratio, f"{worst.most:,.0f}"]
-            cells += [one.verdict]
-        shown.add_row(*cells)
-    if shown.row_count:
-        console.print(shown)
+    rows = [_cells(one) for one in checked if not quiet or one.verdict != "kept"]
+    if rows:
+        console.print(table(console, COLUMNS, rows))
     for one in checked:
         if one.verdict == "broken":
             _show_broken(console, one)
     if worth:
         console.print()
-        told = _table("query", "index", "rows", "pages with", "without", "ms with", "without ")
-        for item in worth:
-            told.add_row(
+        told = [
+            [
                 *(item.query, item.index, f"{item.rows:,}", f"{item.pages_with:,}", f"{item.pages_without:,}"),
                 *(f"{item.milliseconds_with:.2f}", f"{item.milliseconds_without:.2f}"),
-            )
-        console.print(told)
-    console.print(_summary(checked), markup=False)
+            ]
+            for item in worth
+        ]
+        console.print(table(console, WORTH, told))
+    console.print()
+
+
+def _cells(one: Checked) -> list[Cell]:
+    cells: list[Cell] = [one.query, ", ".join(one.uses) + (" (levels estimated)" if one.estimated else "")]
+    verdict = Text(one.verdict, style=STYLES[_STATES[one.verdict]])
+    if (worst := one.worst) is None:
+        return [*cells, f"{one.rows:,}", "0", "", "", "", "", verdict]
+    ratio = "" if worst.ratio is None else f"{worst.ratio:.2f}"
+    bound = f"{worst.bound:,}" if worst.bound else ""
+    cells += [f"{one.rows:,}", f"{worst.rows:,}", f"{worst.pages:,}", bound, ratio, f"{worst.most:,.0f}"]
+    return [*cells, verdict]
 
 
 def _show_broken(console: Console, one: Checked) -> None:
-    console.print(f"\n{one.file} with {one.rows:,} rows", markup=False)
+    console.print()
+    console.print(marked(console, "bad", "broken ", f"{one.file} with {one.rows:,} rows"))
     console.print(f"  promise: by {', '.join(one.uses)}; at most {one.promise} pages", markup=False)
     if one.unanswered:
         console.print("  no row is returned at any size: nothing is shown by it", markup=False)
@@ -169,18 +195,12 @@ def _show_broken(console: Console, one: Checked) -> None:
             for problem in measured.problems:
                 console.print(f"    {problem}", markup=False)
             for line in measured.shown.splitlines():
-                console.print(f"      {line}", markup=False)
+                console.print(f"      {line}", markup=False, soft_wrap=True)
 
 
 def _summary(checked: list[Checked]) -> str:
     counts = {word: sum(one.verdict == word for one in checked) for word in ("kept", "broken", "empty")}
-    said = f"{len({one.query for one in checked})} queries: {counts['kept']} kept, {counts['broken']} broken"
+    queries = count(len({one.query for one in checked}), "query").replace("querys", "queries")
+    said = f"{counts['kept']} of {count(len(checked), 'plan')} of {queries} kept"
+    said += f", {counts['broken']} broken" if counts["broken"] else ""
     return said + (f", {counts['empty']} without a row at their size" if counts["empty"] else "")
-
-
-def _table(*headings: str) -> Table:
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(headings):
-        words = number < 2 or heading == "verdict"
-        shown.add_column(heading.strip(), justify="left" if words else "right", no_wrap=number != 1)
-    return shown

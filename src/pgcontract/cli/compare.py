@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pgcontract.cli import options
 from pgcontract.errors import UsageError
@@ -109,16 +108,7 @@ def _compared(
     from pgcontract.compare.systems import Effort  # noqa: PLC0415
     from pgcontract.compare.systems import compare as measure  # noqa: PLC0415
 
-    error = options.console(error=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=error,
-        transient=True,
-        disable=quiet or not error.is_terminal,
-    )
+    progress = options.progress(quiet=quiet)
     with sides(a, b, path=path, major=pg) as (first, second), progress:
         task = progress.add_task(f"{first.label} and {second.label}", total=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from pgcontract.cli import options
 from pgcontract.errors import ContractError, ServerError, UsageError
+from pgcontract.signs import signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,13 +66,13 @@ def freeze(
 
         system = judged(from_, path)
         # not from a rebuilt one: what PostgreSQL has printed and read again, it may print otherwise
-        options.console().print(_freeze(system, _live_catalog(system, from_)), markup=False)
+        _told_frozen(_freeze(system, _live_catalog(system, from_)))
         return
     from pgcontract.system import System  # noqa: PLC0415 - as above
 
     for one in options.chosen(path):
         system = System.load(one)
-        options.console().print(_freeze(system, _ephemeral_catalog(system, choice)), markup=False)
+        _told_frozen(_freeze(system, _ephemeral_catalog(system, choice)))
 
 
 def diff(  # noqa: PLR0913, PLR0917 - a command's options
@@ -101,7 +103,7 @@ def diff(  # noqa: PLR0913, PLR0917 - a command's options
         live = _live_catalog(system, from_) if from_ is not None else _ephemeral_catalog(system, choice)
         differences = drift(contract.catalog, live)
         found = found or bool(differences)
-        options.console().print("\n".join(told(contract.system, differences, every=verbose)), markup=False)
+        _show(contract.system, differences, str(one), system.contract, verbose=verbose)
         if json is not None:
             options.write_result(json, as_json(contract.system, differences))
     raise typer.Exit(1 if found else 0)
@@ -117,18 +119,18 @@ def freeze_text(
     return dumps(Contract(system, read_catalog(connection, ignore=ignore, roles=roles)))
 
 
-def told(system: str, differences: Sequence[Difference], *, every: bool = False) -> list[str]:
-    """The drift in words, a difference a line; ``every``: also what a dropped or added table says already."""
-    from pgcontract.contract import headlines  # noqa: PLC0415 - heavy, and not needed by other commands
+def _show(name: str, differences: Sequence[Difference], path: str, contract: Path, *, verbose: bool) -> None:
+    """Print the drift, a difference a line, then how many there are."""
+    from pgcontract.report import drift, github  # noqa: PLC0415 - heavy, and not needed by `freeze`
+    from pgcontract.report.layout import sum_up  # noqa: PLC0415
 
-    if not differences:
-        return [f"{system}: every promise is as it was frozen."]
-    shown = differences if every else headlines(differences)
-    lines = [f"{system}: {len(shown)} {'difference' if len(shown) == 1 else 'differences'} from the frozen contract"]
-    for one in shown:
-        parties = f" (breaking for {' and '.join(one.breaks)})" if one.breaks else ""
-        lines.append(f"  {one}{parties}")
-    return lines
+    console = options.console()
+    shown = drift.shown(differences, every=verbose)
+    drift.show(console, shown)
+    if shown:
+        console.print(f"  if that is meant: pgcontract freeze {shlex.quote(path)}", markup=False, style="dim")
+    sum_up(console, drift.summary(name, shown), good=not shown)
+    github.of_drift(name, shown, contract).tell()
 
 
 def as_json(system: str, differences: Sequence[Difference]) -> str:
@@ -169,7 +171,16 @@ def _freeze(system: System, catalog: Catalog) -> str:
     differences = drift(before, catalog)
     if not differences:
         return f"{words}, as before"
-    return "\n".join([f"{words}, of which these are new:", *(f"  {one}" for one in headlines(differences))])
+    told = headlines(differences)
+    new = f"{words}, {len(told)} {'difference' if len(told) == 1 else 'differences'} from what was frozen before:"
+    return "\n".join([new, *(f"  {one}" for one in told)])
+
+
+def _told_frozen(text: str) -> None:
+    headline, *rest = text.splitlines()
+    typer.echo(signed("good", headline))
+    for line in rest:
+        typer.echo(line)
 
 
 def _compared(path: Path, from_: str | None) -> System:

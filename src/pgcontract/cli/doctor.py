@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pgcontract.cli import migrate, migrating, options
+from pgcontract.report.layout import STYLES, Cell, Column, State, sum_up, table
+from pgcontract.signs import sign
 
 if TYPE_CHECKING:
-    from pgcontract.doctor import Check, Examination
+    from pgcontract.doctor import Examination
 
 EXIT_UNHEALTHY = 1
 EXIT_UNREACHED = 2
-# in a file or a pipe, a line is a line
-WIDTH = 200
 
 
 def doctor(
@@ -28,7 +27,9 @@ def doctor(
 ) -> None:
     """Look a database over: server, rights, extensions, migrations, tables, rows, settings. It only reads.
 
-    Exit 1 where something is to be done, 2 where nobody answers. Example: pgcontract doctor schema/shop --dsn "$DSN"
+    Exit 1 where something is to be done, 2 where nobody answers.
+
+    Example: pgcontract doctor schema/shop --dsn "$DATABASE_URL"
     """
     from pgcontract.doctor import examine  # noqa: PLC0415 - heavy, and not needed by other commands
 
@@ -38,10 +39,7 @@ def doctor(
     if json is not None:
         migrating.write_json(json, found.as_json())
     if json != migrating.STDOUT:
-        console = options.console()
-        if not console.is_terminal:
-            console.width = WIDTH
-        show(console, found, shown)
+        show(options.console(), found, shown)
     if found.facts is None:
         raise typer.Exit(EXIT_UNREACHED)
     raise typer.Exit(0 if found.healthy else EXIT_UNHEALTHY)
@@ -49,18 +47,16 @@ def doctor(
 
 def show(console: Console, found: Examination, path: str) -> None:
     """Print a check a line, and beneath what is wrong what to do; then how many there are."""
-    shown = Table(box=None, pad_edge=False, show_header=False)
-    shown.add_column("mark", no_wrap=True)
-    shown.add_column("check", no_wrap=True)
-    shown.add_column("seen", overflow="fold")
+    rows: list[list[Cell]] = []
     for check in found.checks:
-        mark, style = _mark(check, console)
-        shown.add_row(Text(mark, style=style), _fit(check.name, console), _fit(check.seen, console))
+        state: State = "open" if check.ok is None else "good" if check.ok else "bad"
+        mark = Text(sign(state, console.encoding), style=STYLES[state])
+        rows.append([mark, _fit(check.name, console), _fit(check.seen, console)])
         if check.remedy is not None:
-            shown.add_row("", "", Text(f"do: {_fit(check.remedy, console)}", style="yellow"))
-    console.print(shown)
+            rows.append(["", "", Text(f"do: {_fit(check.remedy, console)}", style=STYLES["doubtful"])])
+    console.print(table(console, [Column("mark"), Column("check"), Column("seen", fold=True)], rows, headed=False))
     console.print()
-    console.print(Text(_fit(summary(found, path), console), style="green" if found.healthy else "red"))
+    sum_up(console, _fit(summary(found, path), console), good=found.healthy)
 
 
 def summary(found: Examination, path: str) -> str:
@@ -72,15 +68,6 @@ def summary(found: Examination, path: str) -> str:
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{open_} not made"] if open_ else []
     return f"{path}: {', '.join(counts)}, on PostgreSQL {found.facts.version}"
-
-
-def _mark(check: Check, console: Console) -> tuple[str, str]:
-    plain = not console.encoding.lower().startswith("utf")
-    if check.ok is None:
-        return "-", "dim"
-    if check.ok:
-        return "ok" if plain else "✓", "green"
-    return "FAIL" if plain else "✗", "red bold"
 
 
 def _fit(text: str, console: Console) -> str:

@@ -25,9 +25,10 @@ def chosen(path: Path | None) -> list[Path]:
     if not found:
         raise UsageError(
             "Which schema?",
-            remedy="Give a PATH, or name systems in pyproject.toml: [tool.pgcontract] systems = ['schema/shop'].",
+            remedy="Give a PATH, or run `pgcontract init`, which finds it and writes it down.",
         )
-    return found
+    # as people name them, not from the root of the disk
+    return [Path(os.path.relpath(path)) for path in found]
 
 
 def one_system(path: Path | None) -> System:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -27,6 +28,14 @@ def lazy_group(places: Places) -> type[TyperGroup]:
             if cmd_name in places and cmd_name not in self.commands:
                 self.commands[cmd_name] = _command(cmd_name, *places[cmd_name])
             return super().get_command(ctx, cmd_name)
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            known = self.list_commands(ctx)
+            if args and not args[0].startswith("-") and args[0] not in known:
+                near = get_close_matches(args[0], known)
+                meant = f" Did you mean {' or '.join(near)}?" if near else f" There are {', '.join(known)}."
+                ctx.fail(f"No such command '{args[0]}'.{meant}")
+            return super().resolve_command(ctx, args)
 
     return LazyGroup
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as json_format
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from pgcontract.cli import options
 from pgcontract.errors import UsageError
+from pgcontract.report.layout import Cell, Column, count, indented, marked, sum_up, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from pgcontract.system import System
 
 JSON_FORMAT = 1
+COLUMNS: Final = (
+    Column("transaction", fold=True),
+    *(Column(heading, right=True) for heading in ("asked", "done", "p50 ms")),
+    Column("p95", right=True, spare=1),
+    *(Column(heading, right=True) for heading in ("p99", "max")),
+    Column("errors", right=True, fold=True),
+)
 EXIT_BROKEN = 1
 MOST_RATE = 100_000.0
 LIMIT_SECONDS = 5.0
@@ -87,7 +95,9 @@ def load(  # noqa: PLR0913, PLR0917 - a command's options
         if json is not None:
             result = as_json(system, target, found, (users, pool, p99), (find_limit, limit, tried), broken)
             options.write_result(json, result)
-        well = well and found.kept and not broken and not too_slow
+        good = found.kept and not broken and not too_slow
+        sum_up(console, _summary(system.name, target, found, workload.counts, len(broken)), good=good)
+        well = well and good
     raise typer.Exit(0 if well else EXIT_BROKEN)
 
 
@@ -128,6 +138,12 @@ def as_json(
     return json_format.dumps(result, indent=2, ensure_ascii=False)
 
 
+def _summary(name: str, target: Target, found: Summary, counts: str, broken: int) -> str:
+    done = f"{found.achieved:,.1f} of {found.rate:,.1f} {counts} a second"
+    held = f", {count(broken, 'invariant')} broken" if broken else ""
+    return f"{name}: {done}{held}, on PostgreSQL {target.version} in {found.seconds:g} s"
+
+
 def _limit(target: Target, rate: float, seed: int, tried: list[Tried]) -> float | None:
     from pgcontract.load import Tried, highest  # noqa: PLC0415
 
@@ -157,17 +173,17 @@ def _tell(text: str) -> None:
 
 
 def _show(console: Console, found: Summary, counts: str) -> None:
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(("transaction", "asked", "done", "p50 ms", "p95", "p99", "max", "errors")):
-        shown.add_column(heading, justify="left" if number == 0 else "right", no_wrap=True)
+    rows: list[list[Cell]] = []
     for one in found.transactions:
         errors = ", ".join(f"{count} of {state}" for state, count in one.errors.items())
         given_up = f"{one.given_up} given up" if one.given_up else ""
-        shown.add_row(
-            *(one.transaction, f"{one.asked:,}", f"{one.done:,}", f"{one.p50:.1f}", f"{one.p95:.1f}"),
-            *(f"{one.p99:.1f}", f"{one.greatest:.1f}", "; ".join(filter(None, (errors, given_up))) or "0"),
+        rows.append(
+            [
+                *(one.transaction, f"{one.asked:,}", f"{one.done:,}", f"{one.p50:.1f}", f"{one.p95:.1f}"),
+                *(f"{one.p99:.1f}", f"{one.greatest:.1f}", "; ".join(filter(None, (errors, given_up))) or "0"),
+            ]
         )
-    console.print(shown)
+    console.print(table(console, COLUMNS, rows))
     console.print(
         f"{found.achieved:,.1f} of {found.rate:,.1f} {counts} a second for {found.seconds:g} s, p99 {found.p99:.1f} ms "
         f"(the generator's own lateness: {found.lateness:.2f} ms)",
@@ -185,7 +201,8 @@ def _show_limit(console: Console, limit: float | None, tried: list[Tried], count
 
 def _show_broken(console: Console, broken: tuple[Broken, ...], system: System) -> None:
     for one in broken:
-        console.print(f"{one.invariant} is broken: {one.clause}\n  {one.shown}", markup=False)
+        console.print(marked(console, "bad", "broken ", f"{one.invariant} (invariant): {one.clause}"))
+        console.print(Text(indented(one.shown)), soft_wrap=True)
     if system.invariants is None:
         console.print("The system has no invariants to ask.")
     elif not broken:

@@ -11,6 +11,7 @@ from pgcontract.cli import migrating
 from pgcontract.cli.given import database as database  # noqa: PLC0414 - exported
 from pgcontract.cli.lazy import lazy_group
 from pgcontract.cli.migrating import one_system as one_system  # noqa: PLC0414 - exported
+from pgcontract.signs import signed
 
 COMMANDS: Final = {
     "up": ("pgcontract.cli.migrate", "up", None),
@@ -87,7 +88,10 @@ def up(  # noqa: PLR0913 - a command's options
     allow_missing: AllowMissing = False,
     allow_out_of_order: AllowOutOfOrder = False,
 ) -> None:
-    """Apply the pending migrations."""
+    """Apply the pending migrations.
+
+    Example: pgcontract migrate up schema/shop --dsn "$DATABASE_URL" --lock-timeout 5
+    """
     raise typer.Exit(
         migrating.up(
             path,
@@ -120,7 +124,10 @@ def down(  # noqa: PLR0913 - a command's options
     statement_timeout: StatementTimeout = None,
     allow_edited: AllowEdited = False,
 ) -> None:
-    """Undo the last migrations."""
+    """Undo the last migrations.
+
+    Example: pgcontract migrate down schema/shop 2 --dsn "$DATABASE_URL"
+    """
     raise typer.Exit(
         migrating.down(
             path,
@@ -147,14 +154,20 @@ def status(
         ),
     ] = False,
 ) -> None:
-    """Show what has been applied and what has not; changes nothing."""
+    """Show what has been applied and what has not; changes nothing.
+
+    Example: pgcontract migrate status schema/shop --dsn "$DATABASE_URL" --exit-code
+    """
     raise typer.Exit(migrating.status(path, dsn=dsn, json_file=json_file, exit_code=exit_code))
 
 
 def seed(path: SystemPath = None, *, dsn: Dsn = None) -> None:
-    """Load the system's development data; refused in production."""
+    """Load the system's development data; refused in production.
+
+    Example: pgcontract migrate seed schema/shop --dsn postgresql:///shop_dev
+    """
     from pgcontract.migrations import seed as run_seed  # noqa: PLC0415 - it brings the driver
 
     system = one_system(path)
     run_seed(database(dsn), system)
-    typer.echo(f"Seeded from {system.seed}.")
+    typer.echo(signed("good", f"Seeded from {system.seed}"))

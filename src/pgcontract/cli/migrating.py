@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pgcontract.cli import given
 from pgcontract.cli.given import database, write_result
 from pgcontract.errors import UsageError
+from pgcontract.signs import State, signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations import Event, Override, Result, Runner, Status
@@ -19,6 +20,7 @@ EXIT_PENDING: Final = 1
 EXIT_UNSOUND: Final = 3
 WAIT_SECONDS: Final = 60.0
 STDOUT: Final = Path("-")
+_STATES: Final[dict[str, State]] = {"applied": "good", "baseline": "good", "pending": "open"}
 
 
 def up(  # noqa: PLR0913 - a command's options
@@ -43,7 +45,8 @@ def up(  # noqa: PLR0913 - a command's options
     if dry_run:
         planned = runner.plan(to, allow=allow)
         for migration in planned:
-            _say(f"would apply {migration.name}{'' if migration.transactional else ' (no transaction)'}")
+            alone = "" if migration.transactional else " (no transaction)"
+            _say(signed("open", f"would apply {migration.name}{alone}"))
         if not planned:
             _say("Nothing to apply.")
         return 0
@@ -84,7 +87,7 @@ def status(
     if json_file != STDOUT:
         width = max((len(entry.name) for entry in found.entries), default=0)
         for entry in found.entries:
-            _say(_line(entry, width).rstrip())
+            _say(signed(_STATES.get(entry.state, "bad"), f"{entry.state:<9}", f" {_line(entry, width)}".rstrip()))
         _say(_totals(found))
     if json_file is not None:
         write_json(json_file, _written(found))
@@ -152,7 +155,7 @@ def _totals(counted: Result | Status) -> str:
 
 def _tell(event: Event, system: System) -> None:
     if event.kind in {"initialised", "applied", "undone"}:
-        _say(f"{event.kind:<11} {event.name} ({event.seconds * 1000:.0f} ms)")
+        _say(signed("good", f"{event.kind:<11}", f" {event.name} ({event.seconds * 1000:.0f} ms)"))
     elif event.kind == "waiting":
         print(f"{event.kind:<11} {event.name} for a lock held by {event.detail}", file=sys.stderr)  # noqa: T201
     elif event.kind == "gap":
@@ -166,7 +169,7 @@ def _warn_of_gap(system: System, name: str, told: str) -> None:
 
 
 def _line(entry: Entry, width: int) -> str:
-    line = f"{entry.state:<9} {entry.name:<{width}}"
+    line = f"{entry.name:<{width}}"
     if entry.applied_at is not None:
         line += f"  {entry.applied_at:%Y-%m-%d %H:%M:%S%z} by {entry.applied_by}"
     if entry.duration is not None:

@@ -9,6 +9,7 @@ import typer
 
 from pgcontract.cli import migrate, migrating
 from pgcontract.cli.given import chosen
+from pgcontract.signs import signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations.lint import Finding
@@ -24,7 +25,10 @@ def create(
         bool, typer.Option("--no-transaction", help="For what cannot run in one, as CREATE INDEX CONCURRENTLY.")
     ] = False,
 ) -> None:
-    """Write a new migration with the next number, ready to be filled in."""
+    """Write a new migration with the next number, ready to be filled in.
+
+    Example: pgcontract migrate create add-orders-index schema/shop --no-transaction
+    """
     from pgcontract.migrations.creating import create as write  # noqa: PLC0415 - each command loads its own
 
     system = migrate.one_system(path)
@@ -41,21 +45,26 @@ def validate(
     """Check migrations without executing anything: names, numbers, markers, syntax, standards, and squawk's rules.
 
     Rules are switched off in system.toml, with the reason. Exit 1 where something was found.
+
+    Example: pgcontract migrate validate schema/shop
     """
     from pgcontract.migrations.lint import validate as check  # noqa: PLC0415 - it loads the parser
 
     findings: list[Finding] = []
-    counted = 0
+    told = json_file != migrating.STDOUT
     for one in chosen(path):
         system = migrating.loaded(one)
-        findings += check(system)
-        counted += len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
-    for finding in findings if json_file != migrating.STDOUT else ():
-        typer.echo(f"{finding.where}: {finding.rule}: {finding.message}")
-        if finding.remedy:
-            typer.echo(f"    {finding.remedy}")
-    if json_file != migrating.STDOUT:
-        typer.echo(f"Migrations: {counted} | Findings: {len(findings)}")
+        found = check(system)
+        findings += found
+        for finding in found if told else ():
+            typer.echo(signed("bad", finding.rule, f" {finding.where}: {finding.message}"))
+            if finding.remedy:
+                typer.echo(f"    do: {finding.remedy}")
+        if told:
+            counted = len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
+            migrations = f"{counted} {'migration' if counted == 1 else 'migrations'}"
+            number = f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"
+            typer.echo(signed("bad" if found else "good", f"{one}: {migrations}, {number}"))
     if json_file is not None:
         shown = {"format": 1, "findings": [_told(f) for f in findings]}
         migrating.write_json(json_file, json.dumps(shown, indent=2))

@@ -9,6 +9,7 @@ import typer
 
 from pgcontract.cli import options
 from pgcontract.errors import UsageError
+from pgcontract.signs import signed
 
 if TYPE_CHECKING:
     from pgcontract.ephemeral import ServerChoice
@@ -79,13 +80,14 @@ def _written(file: Path, text: str, *, check: bool) -> bool:
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else None
         if before == text:
-            typer.echo(f"{file}: as before")
+            typer.echo(signed("good", f"{file}: as before"))
             return True
         if check:
-            typer.echo(f"{file}: {'out of date' if before is not None else 'not there'}; run pgcontract models")
+            told = f"{file}: {'out of date' if before is not None else 'not there'}; run pgcontract models"
+            typer.echo(signed("bad", told))
             return False
         file.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("The file cannot be written", where=str(file), seen=str(error), remedy="give --out") from error
-    typer.echo(f"{file}: written")
+    typer.echo(signed("good", f"{file}: written"))
     return True

@@ -72,7 +72,7 @@ def _mutate(
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.mutation import mutate as analyse  # noqa: PLC0415
     from pgcontract.provenance import provenance  # noqa: PLC0415
-    from pgcontract.report import mutants  # noqa: PLC0415
+    from pgcontract.report import github, mutants  # noqa: PLC0415
 
     console = options.console()
     progress = options.progress(quiet=quiet)
@@ -94,4 +94,5 @@ def _mutate(
     words = ["pgcontract", "mutate", *([str(given)] if given else []), "--examples", str(plan.examples * 10)]
     again = shlex.join(words) + (' --from "$FROM"' if from_ else "")
     mutants.show(console, result, str(path), again=again, quiet=quiet, verbose=verbose)
+    github.of_mutants(result, str(path)).tell()
     return not result.alive

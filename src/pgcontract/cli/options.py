@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pgcontract.system import System
 
+WIDTH = 200
+
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
@@ -71,11 +73,16 @@ def several(path: Path | None, from_: str | None) -> Sequence[Path | None]:
 
 
 def console(*, error: bool = False) -> Console:
-    """Where people read. Wide enough for tables when the output is no terminal."""
+    """Where people read. In a file or a pipe a line is a line, and a table is as wide as it needs to be.
+
+    Colours only on terminals, and not where NO_COLOR is set.
+    """
     from rich.console import Console  # noqa: PLC0415 - heavy, and not every command prints tables
 
     stream = sys.stderr if error else sys.stdout
-    return Console(stderr=error, width=None if stream.isatty() else 120, highlight=False, soft_wrap=not stream.isatty())
+    return Console(
+        stderr=error, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=not stream.isatty()
+    )
 
 
 def installing() -> Callable[[int, int | None], None]:

@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pgcontract.cli import migrate, options
 from pgcontract.errors import UsageError
+from pgcontract.report.layout import Column, count, sum_up, table
 
 if TYPE_CHECKING:
     import psycopg
 
     from pgcontract.model import Catalog, Name
-    from pgcontract.system import System
 
 Tell = Callable[["Name", int, int], None]
 
@@ -79,8 +79,10 @@ def populate(  # noqa: PLR0913, PLR0917 - a command's options
         except InvariantBroken as error:
             typer.echo(f"pgcontract: {error}", err=True)
             raise typer.Exit(EXIT_BROKEN) from error
+        version = connection.info.parameter_status("server_version") or ""
     if not quiet:
-        _told(done, time.monotonic() - started, system, asked=invariants)
+        held = "all invariants hold" if invariants and system.invariants is not None else "no invariant was asked"
+        _told(done, time.monotonic() - started, str(path or system.root), version.partition(" ")[0], held=held)
 
 
 @contextmanager
@@ -160,10 +162,11 @@ def _lines() -> Tell:
     return tell
 
 
-def _told(done: Mapping[Name, int], seconds: float, system: System, *, asked: bool) -> None:
-    width = max((len(str(table)) for table in done), default=0)
-    for table, number in done.items():
-        if number:
-            typer.echo(f"{table!s:<{width}}  {number:>12}")
-    held = "all invariants hold" if asked and system.invariants is not None else "no invariant was asked"
-    typer.echo(f"{sum(done.values())} rows in {seconds:.1f} s; {held}.")
+def _told(done: Mapping[Name, int], seconds: float, path: str, version: str, *, held: str) -> None:
+    console = options.console()
+    rows = [(str(name), f"{number:,}") for name, number in done.items() if number]
+    if rows:
+        console.print(table(console, [Column("table"), Column("rows", right=True)], rows))
+        console.print()
+    told = f"{path}: {count(sum(done.values()), 'row')} in {count(len(rows), 'table')}, {held}"
+    sum_up(console, f"{told}, on PostgreSQL {version} in {seconds:.1f} s", good=True)

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from pgcontract.cli import migrate, migrating, options
 from pgcontract.errors import UsageError
+from pgcontract.report.layout import Cell, Column, indented, marked, sum_up
+from pgcontract.report.layout import table as fitted
 
 if TYPE_CHECKING:
     from pgcontract.ephemeral import ServerChoice
     from pgcontract.rehearse import Lock, Rehearsal, Step
 
 MOST_LOCKS = 3
-# in a file or a pipe, a line is a line
-WIDTH = 180
 _STYLES = {"reads and writes": "red", "writes": "yellow", "nothing": "dim"}
 
 
@@ -60,7 +59,7 @@ def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *,
     from pgcontract.rehearse import rehearse as run  # noqa: PLC0415 - heavy, and not needed by other commands
 
     system = migrating.loaded(path)
-    progress = _progress(quiet=quiet)
+    progress = options.progress(quiet=quiet)
     task = progress.add_task(f"{path}", total=None)
 
     def started(count: int, version: str) -> None:
@@ -72,49 +71,42 @@ def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *,
         migrating.write_json(json, result.as_json())
     if json == migrating.STDOUT:
         return result.clean
-    console = options.console()
-    if not console.is_terminal:
-        console.width = WIDTH
-    show(console, result, str(path), quiet=quiet, verbose=verbose)
+    show(options.console(), result, str(path), quiet=quiet, verbose=verbose)
     return result.clean
 
 
 def show(console: Console, result: Rehearsal, path: str, *, quiet: bool, verbose: bool) -> None:
     """Print a rehearsal: a table with a migration a line, then what is to be said of its rows, then what failed."""
     if not quiet:
-        console.print(table(result, verbose=verbose))
+        console.print(table(console, result, verbose=verbose))
         for step in result.steps:
             for text in _remarks(step, verbose=verbose):
                 console.print(Text(f"{step.name}: {text}", style="dim"))
         console.print()
     for step in result.steps:
         for failure in step.failures:
-            console.print(Text.assemble(("failed ", "red bold"), f"{step.name}: {failure.what}"))
+            console.print(marked(console, "bad", "failed ", f"{step.name}: {failure.what}"))
             for detail in failure.details:
-                console.print(Text(f"    {detail.strip()}"))
+                console.print(Text(indented(detail.strip())), soft_wrap=True)
     for name in result.left_out:
-        console.print(Text.assemble(("left out ", "yellow"), f"{name}: it needs one that cannot be applied"))
-    console.print(Text(summary(result, path), style="green" if result.clean else "red"))
+        console.print(marked(console, "doubtful", "left out ", f"{name}: it needs one that cannot be applied"))
+    sum_up(console, summary(result, path), good=result.clean)
 
 
-def table(result: Rehearsal, *, verbose: bool) -> Table:
+def table(console: Console, result: Rehearsal, *, verbose: bool) -> Table:
     """A migration a line, and one for each other table that it locks against somebody."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("migration", overflow="fold")
-    for heading in ["up", "down"] + ([f"up, {result.rows:,} rows"] if result.rows else []):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    if result.rows:
-        shown.add_column("rows", no_wrap=True)
+    times = ["up", "down"] + ([f"up, {result.rows:,} rows"] if result.rows else [])
+    columns = [Column("migration", fold=True), *(Column(heading, right=True) for heading in times)]
+    columns += [Column("rows")] if result.rows else []
     # where they do not fit, they go on in the next line: nothing is cut off
-    for heading in ("lock", "on", "blocks"):
-        shown.add_column(heading, overflow="fold")
-    shown.add_column("for", justify="right", no_wrap=True)
+    columns += [Column(heading, fold=True) for heading in ("lock", "on", "blocks")]
+    rows: list[list[Cell]] = []
     for step in result.steps:
-        first = _cells(step, rows=bool(result.rows))
+        first: list[Cell] = _cells(step, rows=bool(result.rows))
         for cells in _locks(step, verbose=verbose):
-            shown.add_row(*first, *cells)
+            rows.append([*first, *cells])
             first = [""] * len(first)
-    return shown
+    return fitted(console, [*columns, Column("for", right=True)], rows)
 
 
 def summary(result: Rehearsal, path: str) -> str:
@@ -127,10 +119,10 @@ def summary(result: Rehearsal, path: str) -> str:
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql}{rows} in {result.seconds:.1f} s"
 
 
-def _cells(step: Step, *, rows: bool) -> list[Text | str]:
+def _cells(step: Step, *, rows: bool) -> list[Cell]:
     failed = any(failure.what.startswith("up fails") for failure in step.failures)
     name = step.name if step.in_transaction else f"{step.name} (no transaction)"
-    cells: list[Text | str] = [Text(name, style="red bold" if step.failures else "")]
+    cells: list[Cell] = [Text(name, style="red bold" if step.failures else "")]
     cells += [_time(step.up_seconds), _time(step.down_seconds)]
     if not rows:
         return cells
@@ -146,7 +138,7 @@ def _cells(step: Step, *, rows: bool) -> list[Text | str]:
     return [*cells, Text("survive", style="green") if any(step.filled.rows.values()) else "none"]
 
 
-def _locks(step: Step, *, verbose: bool) -> Iterator[list[Text | str]]:
+def _locks(step: Step, *, verbose: bool) -> Iterator[list[Cell]]:
     shown: Sequence[Lock] = step.locks if verbose else [lock for lock in step.locks if lock.blocks != "nothing"]
     most = len(shown) if verbose else MOST_LOCKS
     if not shown:
@@ -174,16 +166,3 @@ def _time(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _progress(*, quiet: bool) -> Progress:
-    console = options.console(error=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet or not console.is_terminal,
-    )

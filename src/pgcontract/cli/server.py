@@ -7,20 +7,24 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from pgcontract.cli import options
+from pgcontract.report.layout import Column, table
 from pgcontract.server import DEFAULT_MAJOR, SUPPORTED, find_all, find_binaries
 from pgcontract.server import install as install_major
 from pgcontract.server import start as start_server
+from pgcontract.signs import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+HEADINGS: Final = ("major", "version", "source", "extensions", "where")
 
 app = typer.Typer(help="Install, list and run PostgreSQL servers.", no_args_is_help=True)
 
@@ -63,36 +67,36 @@ def install(
     majors: Annotated[list[int], typer.Argument(help="Major versions, such as 17 18.", show_default=False)],
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Ask for a newer minor version.")] = False,
 ) -> None:
-    """Install PostgreSQL into the cache, without root."""
+    """Install PostgreSQL into the cache, without root.
+
+    Example: pgcontract server install 17 18
+    """
     for major in majors:
         with showing_progress(f"Installing PostgreSQL {major}") as progress:
             binaries = install_major(major, upgrade=upgrade, progress=progress)
-        typer.echo(f"PostgreSQL {binaries.version} is installed in {binaries.bin_dir.parent}")
+        typer.echo(signed("good", f"PostgreSQL {binaries.version} is installed in {binaries.bin_dir.parent}"))
 
 
 @app.command(name="list")
 def list_() -> None:
-    """List the PostgreSQL servers that can be started here."""
-    console = Console()
+    """List the PostgreSQL servers that can be started here.
+
+    Example: pgcontract server list
+    """
+    console = options.console()
     if not console.is_terminal:
         console.width = 1000  # who reads it by a program wants one line each
-    table = Table(box=None, pad_edge=False)
-    for heading in ("major", "version", "source", "extensions", "where"):
-        table.add_column(heading, overflow="fold")
     found = find_all()
+    rows: list[tuple[str, ...]] = []
     for major in sorted(SUPPORTED, reverse=True):
-        rows = [(binaries, lacking) for binaries, lacking in found if binaries.major == major]
-        for binaries, lacking in rows:
-            table.add_row(
-                str(major),
-                binaries.version,
-                binaries.source,
-                "lacks " + ", ".join(lacking) if lacking else "all",
-                str(binaries.bin_dir),
-            )
-        if not rows:
-            table.add_row(str(major), "-", "-", "-", f"not found: pgcontract server install {major}")
-    console.print(table)
+        there = [(binaries, lacking) for binaries, lacking in found if binaries.major == major]
+        for binaries, lacking in there:
+            extensions = "lacks " + ", ".join(lacking) if lacking else "all"
+            rows.append((str(major), binaries.version, binaries.source, extensions, str(binaries.bin_dir)))
+        if not there:
+            rows.append((str(major), "-", "-", "-", f"not found: pgcontract server install {major}"))
+    columns = [Column(heading, fold=heading in {"extensions", "where"}) for heading in HEADINGS]
+    console.print(table(console, columns, rows))
 
 
 @app.command()
@@ -101,7 +105,10 @@ def run(
     pg_bin: Annotated[Path | None, typer.Option("--pg-bin", help="Folder with initdb and postgres.")] = None,
     no_install: Annotated[bool, typer.Option("--no-install", help="Install nothing.")] = False,
 ) -> None:
-    """Run a throw-away server until Ctrl-C; its DSN is the only line on stdout."""
+    """Run a throw-away server until Ctrl-C; its DSN is the only line on stdout.
+
+    Example: pgcontract server run --pg 17
+    """
     with showing_progress("Installing PostgreSQL") as progress:
         binaries = find_binaries(pg, pg_bin=pg_bin, install=not no_install, progress=progress)
     ended = {signal.SIGINT, signal.SIGTERM}

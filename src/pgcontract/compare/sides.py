@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pgcontract.commits import committed
 from pgcontract.errors import UsageError
 from pgcontract.system import System
 
 COMMIT: Final = "git:"
 _MAJOR: Final = re.compile(r"(?:pg)?(\d+)", re.IGNORECASE)
-_PATIENCE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,14 @@ def sides(a: str, b: str, *, path: Path | None, major: int | None) -> Iterator[t
                 raise UsageError("Which schema?", seen=word, remedy="Give --path.")
             if own is not None:
                 return Side(f"PostgreSQL {own}", System.load(where), own)
-            return Side(word, System.load(stack.enter_context(_committed(where, word.removeprefix(COMMIT)))), major)
+            then = stack.enter_context(committed(where, word.removeprefix(COMMIT)))
+            if then is None:
+                raise UsageError(
+                    "The schema system is not in this commit.",
+                    seen=f"{where} in {word}",
+                    remedy="Name a commit that has it, or its folder as it was called then.",
+                )
+            return Side(word, System.load(then), major)
 
         yield side(a, majors[0]), side(b, majors[1])
 
@@ -71,50 +73,3 @@ def sides(a: str, b: str, *, path: Path | None, major: int | None) -> Iterator[t
 def _major(word: str) -> int | None:
     found = _MAJOR.fullmatch(word)
     return None if found is None else int(found[1])
-
-
-@contextmanager
-def _committed(path: Path, ref: str) -> Iterator[Path]:
-    """The path as it was in a commit, in a folder of its own."""
-    if not path.exists():
-        raise UsageError(
-            "There is nothing at this path.", where=str(path), remedy="Name the system's folder as it is called now."
-        )
-    at = path.resolve()
-    inside = at if at.is_dir() else at.parent
-    top = _git(inside, "rev-parse", "--show-toplevel", failing="The system is in no git repository.", seen=str(path))
-    commit = _git(
-        inside,
-        *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"),
-        failing="There is no such commit.",
-        seen=ref,
-    )
-    relative = at.relative_to(Path(top.decode().strip()).resolve())
-    archive = _git(
-        Path(top.decode().strip()),
-        *("archive", "--format=tar", commit.decode().strip(), "--", str(relative)),
-        failing="The schema system is not in this commit.",
-        seen=f"{relative} in {ref}",
-    )
-    with tempfile.TemporaryDirectory(prefix="pgcontract-commit-") as folder:
-        # a system may be called by its folder's name, and be the repository's own folder
-        whole = Path(folder) / Path(top.decode().strip()).name
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(whole, filter="data")
-        yield whole / relative
-
-
-def _git(folder: Path, *arguments: str, failing: str, seen: str) -> bytes:
-    program = shutil.which("git")
-    if program is None:
-        raise UsageError("git is not installed.", seen=seen, remedy="Install it, or compare two folders.")
-    done = subprocess.run([program, "-C", str(folder), *arguments], capture_output=True, check=False, timeout=_PATIENCE)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(
-            failing,
-            where=str(folder),
-            seen=f"{seen}: {said[-1]}" if said else seen,
-            remedy="Name a commit, branch or tag of the repository that holds the system (git:main, git:HEAD~1).",
-        )
-    return done.stdout

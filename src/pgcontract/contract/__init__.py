@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgcontract.contract.baseline import Baseline, read_baseline, said_once, write_baseline
 from pgcontract.contract.document import FORMAT, Contract, dumps, loads, read, write
 from pgcontract.contract.drifting import Difference, drift, headlines
 from pgcontract.contract.ids import (
@@ -24,11 +25,14 @@ from pgcontract.contract.ids import (
     view_id,
 )
 from pgcontract.contract.promised import collisions, promises_of
+from pgcontract.contract.touched import Touched, touched
 
 __all__ = [
     "FORMAT",
+    "Baseline",
     "Contract",
     "Difference",
+    "Touched",
     "action_id",
     "collisions",
     "column_id",
@@ -46,12 +50,16 @@ __all__ = [
     "policy_id",
     "promises_of",
     "read",
+    "read_baseline",
     "row_security_id",
     "rule_id",
+    "said_once",
     "sequence_id",
     "table_id",
+    "touched",
     "trigger_id",
     "type_id",
     "view_id",
     "write",
+    "write_baseline",
 ]

@@ -58,7 +58,12 @@ def mutate(
     frozen = _Frozen(contract.catalog, stage.system.tracking_table, names)
     tasks = list(_batches(frozen, chosen))
     if not tasks:
-        raise UsageError("There is no such mutant.", remedy="Ask for other kinds, operators or ids.")
+        asked = ", ".join((*plan.kinds, *plan.operators, *plan.only))
+        raise UsageError(
+            "There is no such mutant.",
+            seen=asked or None,
+            remedy="Ask for other kinds, operators or ids: `pgcontract mutate --verbose` names all of them.",
+        )
     listed = reasons(stage.system)
     all_ = invariants_of(stage.system)
     live = stage.read_catalog()

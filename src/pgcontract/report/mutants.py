@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pgcontract.mutation import Judged, Result
+from pgcontract.report.layout import STYLES, Cell, Column, State, by_cause, indented, marked, sum_up
+from pgcontract.report.layout import table as fitted
 
-FATES = ("killed by proof", "killed by drift only", "survived", "equivalent", "impaired")
-SLOWEST = 10
+STATES: Final[dict[str, State]] = {
+    "killed by proof": "good",
+    "killed by drift only": "doubtful",
+    "survived": "doubtful",
+    "equivalent": "open",
+    "impaired": "open",
+}
+FATES: Final = tuple(STATES)
+COLUMNS: Final = (
+    Column("operator"),
+    *(Column(heading, right=True) for heading in ("mutants", "proof", "drift only", "survived")),
+    Column("equivalent", right=True, spare=2),
+    Column("impaired", right=True, spare=1),
+    Column("score", right=True),
+)
 
 
-def table(judged: Sequence[Judged]) -> Table:
+def table(console: Console, judged: Sequence[Judged]) -> Table:
     """Mutants by operator and what became of them."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("operator", no_wrap=True)
-    for heading in ("mutants", "proof", "drift only", "survived", "equivalent", "impaired", "score"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for operator in sorted({j.operator for j in judged}):
-        shown.add_row(*_cells(operator, [j for j in judged if j.operator == operator]))
-    shown.add_row(*_cells("all", judged), style="bold")
+    by_operator = by_cause(sorted(judged, key=lambda j: j.operator), lambda j: j.operator)
+    rows = [_cells(operator, found) for operator, found in by_operator]
+    shown = fitted(console, COLUMNS, [*rows, _cells("all", judged)])
+    shown.rows[-1].style = "bold"
     return shown
 
 
-def _cells(operator: str, judged: Sequence[Judged]) -> list[Text | str]:
+def _cells(operator: str, judged: Sequence[Judged]) -> list[Cell]:
     counts = [sum(j.fate == fate for j in judged) for fate in FATES]
     counting = sum(j.counts for j in judged)
     score = f"{100 * counts[0] / counting:.1f} %" if counting else "-"
-    alive = [Text(f"{count:,}", style="yellow" if count else "") for count in counts[1:3]]
+    alive = [Text(f"{count:,}", style=STYLES["doubtful"] if count else "") for count in counts[1:3]]
     return [operator, f"{len(judged):,}", f"{counts[0]:,}", *alive, *(f"{c:,}" for c in counts[3:]), score]
 
 
@@ -39,18 +52,19 @@ def show(console: Console, result: Result, path: str, *, again: str, quiet: bool
     """Print a result. ``again`` is the command's beginning that tries harder, to which an id is added."""
     if verbose:
         for judged in result.judged:
-            console.print(Text(f"{judged.fate:<22}{judged.id}  {judged.killer or judged.reason}"))
+            told = f"{judged.fate:<22}"
+            console.print(marked(console, STATES[judged.fate], told, f"{judged.id}  {judged.killer or judged.reason}"))
         console.print()
     if not quiet:
-        console.print(table(result.judged))
+        console.print(table(console, result.judged))
         console.print()
     for judged in result.alive:
-        console.print(Text.assemble((f"{judged.fate} ", "yellow"), judged.id))
-        console.print(Text("\n".join(f"    {line}" for line in judged.ddl.splitlines())))
+        console.print(marked(console, "doubtful", f"{judged.fate} ", judged.id))
+        console.print(Text(indented(judged.ddl)), soft_wrap=True)
         if judged.reason:
             console.print(Text(f"  to be noticed by behaviour: {judged.reason}"))
-        console.print(Text(f"  try harder: {again} --only {shlex.quote(judged.promise)}\n"))
-    console.print(Text(summary(result, path), style="green" if not result.alive else "red"))
+        console.print(Text(f"  try harder: {again} --only {shlex.quote(judged.promise)}\n"), soft_wrap=True)
+    sum_up(console, summary(result, path), good=not result.alive)
 
 
 def summary(result: Result, path: str) -> str:

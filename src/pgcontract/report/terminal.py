@@ -1,21 +1,49 @@
-"""What ``verify`` prints: a table by kind, then everything that is broken or unproven."""
+"""What ``verify`` prints: the drift, a table by kind, then everything that is broken or unproven."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.contract import Difference
+from pgcontract.contract import Difference, said_once
 from pgcontract.model import Verdict
+from pgcontract.report import drift as drifted
+from pgcontract.report.layout import (
+    INDENT,
+    STYLES,
+    Cell,
+    Column,
+    State,
+    by_cause,
+    count,
+    indented,
+    listed,
+    marked,
+    sum_up,
+)
+from pgcontract.report.layout import table as fitted
 from pgcontract.verify import Result
 
 MOST_DIFFERENCES = 20
 MOST_MISSED = 10
+MOST_NAMED = 8
+STATES: Final[dict[str, State]] = {"proven": "good", "broken": "bad", "unproven": "doubtful", "not covered": "open"}
+COLUMNS: Final = (
+    Column("kind"),
+    *(Column(heading, right=True) for heading in ("promises", "proven", "broken", "unproven")),
+    Column("examples", right=True, spare=1),
+    Column("seconds", right=True, spare=2),
+)
+_NO_ROW: Final = re.compile(r"^no row could be inserted into .+?: ")
+_REFUSED: Final = re.compile(r"seen: ([0-9A-Z]{5} .*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +59,14 @@ class Line:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What a person may run next: ``replay`` and ``again`` are beginnings of commands, to which an id is added."""
+
+    path: str
+    replay: str
+
+
 def lines(verdicts: Iterable[Verdict]) -> Iterator[Line]:
     """One line a kind, in the order in which kinds appear; kinds without a module are left to the table's foot."""
     kinds: dict[str, list[Verdict]] = {}
@@ -38,79 +74,135 @@ def lines(verdicts: Iterable[Verdict]) -> Iterator[Line]:
         if verdict.verdict != "not covered":
             kinds.setdefault(verdict.kind, []).append(verdict)
     for kind, found in kinds.items():
-        proven, broken, unproven = (sum(v.verdict == w for v in found) for w in ("proven", "broken", "unproven"))
-        examples = sum(v.accepts + v.rejects for v in found)
-        yield Line(kind, len(found), proven, broken, unproven, examples, sum(v.seconds for v in found))
+        yield _line(kind, found)
 
 
-def table(verdicts: Sequence[Verdict]) -> Table:
+def _line(kind: str, found: Sequence[Verdict]) -> Line:
+    proven, broken, unproven = (sum(v.verdict == w for v in found) for w in ("proven", "broken", "unproven"))
+    examples = sum(v.accepts + v.rejects for v in found)
+    return Line(kind, len(found), proven, broken, unproven, examples, sum(v.seconds for v in found))
+
+
+def table(console: Console, verdicts: Sequence[Verdict]) -> Table:
     """Promises by kind. Seconds are the workers' together."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("kind", no_wrap=True)
-    for heading in ("promises", "proven", "broken", "unproven", "examples", "seconds"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    found = list(lines(verdicts))
-    for line in found:
-        shown.add_row(*_cells(line))
-    total = Line(
-        "all",
-        sum(line.promises for line in found),
-        sum(line.proven for line in found),
-        sum(line.broken for line in found),
-        sum(line.unproven for line in found),
-        sum(line.examples for line in found),
-        sum(line.seconds for line in found),
-    )
-    shown.add_row(*_cells(total), style="bold")
+    total = _line("all", [v for v in verdicts if v.verdict != "not covered"])
+    shown = fitted(console, COLUMNS, [_cells(line) for line in (*lines(verdicts), total)])
+    shown.rows[-1].style = "bold"
     return shown
 
 
-def _cells(line: Line) -> list[Text | str]:
+def _cells(line: Line) -> list[Cell]:
     return [
         line.kind,
         f"{line.promises:,}",
         Text(f"{line.proven:,}", style="green" if line.proven == line.promises else ""),
-        Text(f"{line.broken:,}", style="red bold") if line.broken else "0",
-        Text(f"{line.unproven:,}", style="yellow") if line.unproven else "0",
+        Text(f"{line.broken:,}", style=STYLES["bad"]) if line.broken else "0",
+        Text(f"{line.unproven:,}", style=STYLES["doubtful"]) if line.unproven else "0",
         f"{line.examples:,}",
         f"{line.seconds:.2f}",
     ]
 
 
-def show_drift(console: Console, drift: Sequence[Difference]) -> None:
+def show_drift(console: Console, differences: Sequence[Difference], path: str) -> None:
     """Say first that the contract and the live schema differ, then how."""
-    if not drift:
+    if not differences:
         return
-    console.print(Text(f"The schema has drifted from its contract in {_count(len(drift), 'place')}:", style="yellow"))
-    for difference in drift[:MOST_DIFFERENCES]:
-        console.print(Text(f"  {difference}"))
-    if len(drift) > MOST_DIFFERENCES:
-        console.print(f"  … and {len(drift) - MOST_DIFFERENCES} more: pgcontract diff shows all.")
-    console.print()
+    shown = drifted.shown(differences)
+    console.print(
+        Text(f"The schema has drifted from its contract in {count(len(shown), 'place')}:", style=STYLES["doubtful"])
+    )
+    drifted.show(console, shown, MOST_DIFFERENCES)
+    console.print(Text(f"  if that is meant: pgcontract freeze {shlex.quote(path)}\n", style="dim"), soft_wrap=True)
 
 
-def show(console: Console, result: Result, path: str, *, quiet: bool, verbose: bool, replay: str) -> None:
-    """Print a result. ``replay`` is the command's beginning that repeats it, to which an id is added."""
+def show(console: Console, result: Result, commands: Commands, *, quiet: bool, verbose: bool) -> None:
+    """Print a result, the last line first in importance and last on the screen."""
     if verbose:
         for verdict in result.verdicts:
-            console.print(Text(f"{verdict.verdict:<12}{verdict.id}  {verdict.clause}"))
+            told = f"{verdict.verdict:<12}"
+            console.print(marked(console, STATES[verdict.verdict], told, f"{verdict.id}  {verdict.clause}"))
         console.print()
     if not quiet:
-        console.print(table(result.verdicts))
-        _show_foot(console, result)
+        if result.verdicts:
+            console.print(table(console, result.verdicts))
+        _show_notes(console, result)
         console.print()
-    for verdict in result.of("unproven"):
-        console.print(Text.assemble(("unproven ", "yellow"), f"{verdict.id}: {verdict.because}: {verdict.reason}"))
-        if verdict.counterexample is not None:
-            console.print(Text(_indented(verdict.counterexample)))
-    for verdict in result.of("broken"):
-        console.print(Text.assemble(("broken ", "red bold"), f"{verdict.id} ({verdict.kind}): {verdict.reason}"))
-        console.print(Text(_indented(verdict.counterexample or "")))
-        console.print(Text(f"  replay: {replay} --only {shlex.quote(verdict.id)}\n"))
+    _show_unproven(console, [v for v in result.new if v.verdict == "unproven"], every=verbose)
+    for _, found in by_cause((v for v in result.new if v.verdict == "broken"), broken_by):
+        for verdict in found if verbose else found[:1]:
+            _show_broken(console, verdict, commands)
+        if len(found) > 1 and not verbose:
+            others = listed([v.id for v in found[1:]], MOST_NAMED)
+            console.print(Text(f"  the same breaks {count(len(found) - 1, 'promise')} more: {others}\n"))
+    _show_baseline(console, result, commands)
     if (reasons := result.reasons()) and not quiet:
-        each = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
-        console.print(Text(f"unproven because: {each}", style="yellow"))
-    console.print(Text(summary(result, path), style="green" if result.kept else "red"))
+        each = ", ".join(f"{number:,} {reason}" for reason, number in reasons)
+        console.print(Text(f"unproven because: {each}", style=STYLES["doubtful"]))
+    sum_up(console, summary(result, commands.path), good=result.kept)
+
+
+def _show_notes(console: Console, result: Result) -> None:
+    uncovered = result.of("not covered")
+    if uncovered:
+        kinds = dict.fromkeys(v.kind for v in uncovered)
+        each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
+        console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+    if result.explored is None:
+        return
+    explored = result.explored
+    tried = explored.steps + sum(explored.refused.values())
+    console.print(
+        Text(
+            f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
+            f" refused; reached {explored.reach}",
+            style="dim",
+        )
+    )
+    missed = explored.reach.missed
+    if missed:
+        more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
+        console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
+
+
+def _show_unproven(console: Console, verdicts: Sequence[Verdict], *, every: bool) -> None:
+    """A cause once, with all promises that it leaves unproven."""
+    for _, found in by_cause(verdicts, unproven_by):
+        first = found[0]
+        if len(found) == 1 or every:
+            for verdict in found:
+                told = f": {_why(verdict)}"
+                console.print(marked(console, "doubtful", "unproven ", f"{verdict.id}{told}"))
+                if verdict.counterexample is not None:
+                    console.print(Text(indented(verdict.counterexample)), soft_wrap=True)
+            continue
+        reason = f": {_why(first)}"
+        console.print(marked(console, "doubtful", "unproven ", f"{count(len(found), 'promise')}{reason}"))
+        console.print(Padding(Text(listed([v.id for v in found], MOST_NAMED)), (0, 0, 0, len(INDENT)), expand=False))
+
+
+def _show_broken(console: Console, verdict: Verdict, commands: Commands) -> None:
+    console.print(marked(console, "bad", "broken ", f"{verdict.id} ({verdict.kind}): {verdict.reason}"))
+    # a terminal breaks long lines by itself, and what is copied from it has no breaks then
+    console.print(Text(indented(verdict.counterexample or "")), soft_wrap=True)
+    console.print(Text(f"  replay: {commands.replay} --only {shlex.quote(verdict.id)}\n"), soft_wrap=True)
+
+
+def _show_baseline(console: Console, result: Result, commands: Commands) -> None:
+    """What the list of known promises hides, and what is to be taken out of it."""
+    known = [v for v in (*result.of("broken"), *result.of("unproven")) if result.known(v) is not None]
+    if known:
+        console.print(
+            Text(f"known: {count(len(known), 'promise')} of the baseline, broken or unproven as listed", "dim")
+        )
+    for ids, told in ((result.mended, "is proven again"), (result.gone, "is no promise any more")):
+        for id_ in ids:
+            console.print(marked(console, "good", f"{id_} {told}", ": take it out of the baseline"))
+    if result.mended or result.gone:
+        again = f"  next: pgcontract verify {shlex.quote(commands.path)} --shrink-baseline"
+        console.print(Text(again, style="dim"), soft_wrap=True)
+    if result.new and not result.baseline and not result.drift:
+        again = f"  if that is known: pgcontract verify {shlex.quote(commands.path)} --write-baseline"
+        console.print(Text(again, style="dim"), soft_wrap=True)
 
 
 def _show_foot(console: Console, result: Result) -> None:
@@ -139,15 +231,29 @@ def _show_foot(console: Console, result: Result) -> None:
 def summary(result: Result, path: str) -> str:
     """The last line."""
     covered = len(result.verdicts) - len(result.of("not covered"))
-    counts = [f"{len(result.of('proven'))} of {_count(covered, 'promise')} proven"]
-    counts += [f"{len(found)} {word}" for word in ("broken", "unproven") if (found := result.of(word))]
-    counts += [f"{_count(len(result.drift), 'difference')} to the contract"] if result.drift else []
+    counts = [f"{len(result.of('proven')):,} of {count(covered, 'promise')} proven"]
+    new = result.new
+    counts += [f"{n:,} {word}" for word in ("broken", "unproven") if (n := sum(v.verdict == word for v in new))]
+    known = covered - len(result.of("proven")) - len(new)
+    counts += [f"{known:,} known"] if known else []
+    places = len(drifted.shown(result.drift))
+    counts += [f"{count(places, 'difference')} from the contract"] if places else []
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql} in {result.seconds:.1f} s"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def _why(verdict: Verdict) -> str:
+    """The kind of reason, and the reason."""
+    return ": ".join(filter(None, (str(verdict.because or ""), said_once(verdict.reason))))
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+def unproven_by(verdict: Verdict) -> str:
+    """What left a promise unproven, whatever table's rows it kept away; itself where it has a case of its own."""
+    if verdict.counterexample is not None:
+        return f"{verdict.id} alone"
+    return _NO_ROW.sub("", said_once(verdict.reason))
+
+
+def broken_by(verdict: Verdict) -> str:
+    """What the server said, which may break many promises alike; the promise itself where it refused nothing."""
+    found = _REFUSED.search(verdict.reason or "")
+    return found.group(1) if found else f"{verdict.id} alone"

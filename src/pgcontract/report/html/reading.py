@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pgcontract.compare.benchmarks import read_benchmarks
 from pgcontract.errors import UsageError
-from pgcontract.model import Breaking, Step, Verdict
+from pgcontract.model import Breaking, Reason, Step, Verdict
 from pgcontract.report.html.results import (
     Benchmarked,
     ForeignKey,
@@ -132,6 +132,7 @@ def _verdict(said: Said) -> Verdict:
         float(said["seconds"]),
         _optional(said["reason"]),
         _optional(said["counterexample"]),
+        None if said["because"] is None else Reason(said["because"]),
         _optional(said["table"]),
         _texts(said["accepted"]),
         _texts(said["refused"]),
