@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
@@ -37,6 +37,32 @@ class Evidence:
     missing: str | None = None
     notes: tuple[str, ...] = ()
     reason: Reason = Reason.NO_ROW
+
+
+@dataclass
+class References:
+    """What references gave in one world: there clocks stand still, so that it need not be asked again.
+
+    ``repeatable``: nothing that lies over the world changes them; otherwise nothing is kept.
+    """
+
+    repeatable: bool
+    _world: int = 0
+    _seen: dict[int, tuple[Change, Seen]] = field(default_factory=dict)
+
+    def known(self, change: Change, world: int) -> Seen | None:
+        """What this change's reference gave in this world, if it was asked before."""
+        if world != self._world:
+            self._seen.clear()
+            self._world = world
+        found = self._seen.get(id(change))
+        return None if found is None else found[1]
+
+    def keep(self, change: Change, seen: Seen) -> None:
+        """What it gave in the world that was last asked for."""
+        if self.repeatable:
+            # the change is kept as well, so that nothing else gets its identity
+            self._seen[id(change)] = change, seen
 
 
 class Contradicted(AssertionError):
@@ -101,12 +127,16 @@ class Prover:
             # rows are made from the live catalog, and it has no such column any more
             return Cases(missing=f"the live table has no column {error}", reason=Reason.GONE)
 
-    def tried(self, promise: Promise, direction: Direction, cases: Cases) -> Evidence:
-        """The evidence of cases that were made before."""
+    def tried(self, promise: Promise, direction: Direction, cases: Cases, kept: References | None = None) -> Evidence:
+        """The evidence of cases that were made before.
+
+        ``kept``: the session stays in the cases' world, with whatever lies over it, and what references gave is kept
+        there for the next time.
+        """
         if cases.missing is not None:
-            return Evidence(direction, missing=cases.missing, reason=cases.reason)
-        evidence = _Trial(self, promise, direction, cases).evidence()
-        if cases.prepared:
+            return Evidence(direction, missing=cases.missing)
+        evidence = _Trial(self, promise, direction, cases, kept).evidence()
+        if cases.prepared and kept is None:
             # the next promise asks for its rows in a database as it is, not without what was taken away for this one
             self.session.enter(())
         return evidence
@@ -121,14 +151,17 @@ def _rewrites(table: Table) -> bool:
 class _Trial:
     """One direction of one promise, tried."""
 
-    def __init__(self, prover: Prover, promise: Promise, direction: Direction, cases: Cases) -> None:
+    def __init__(
+        self, prover: Prover, promise: Promise, direction: Direction, cases: Cases, kept: References | None
+    ) -> None:
         self._session = prover.session
         self._promise = promise
         self._direction = direction
         self._cases = cases
         self._examples = prover.examples
         self._seed = prover.seed
-        self._setup = (*(cases.world.setup if cases.world else ()), *cases.prepared)
+        self._setup = cases.setup
+        self._kept = kept
         self._present = promise.present(prover.worlds)
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         self._held = 0
@@ -169,12 +202,25 @@ class _Trial:
         """The first contradiction among cases that are all run."""
         seen = self._run([(c.layer, c.statements) for c in changes])
         compared = [change for change in changes if change.reference]
-        references = iter(self._run([(c.instead, (*c.setup, *c.reference)) for c in compared]))
+        references = iter(self._references(compared))
         found = (
             self._judged(change, one, next(references) if change.reference else None)
             for change, one in zip(changes, seen, strict=True)
         )
         return next((c for c in found if c is not None), None)
+
+    def _references(self, compared: Sequence[Change]) -> list[Seen]:
+        """What the references of these changes give."""
+        if self._kept is None:
+            return self._run([(c.instead, (*c.setup, *c.reference)) for c in compared])
+        world = self._session.entered
+        known = [self._kept.known(change, world) for change in compared]
+        asked = [change for change, seen in zip(compared, known, strict=True) if seen is None]
+        answers = self._run([(c.instead, (*c.setup, *c.reference)) for c in asked])
+        for change, seen in zip(asked, answers, strict=True):
+            self._kept.keep(change, seen)
+        new = iter(answers)
+        return [next(new) if seen is None else seen for seen in known]
 
     def _run(self, cases: Sequence[tuple[tuple[Statement, ...], tuple[Statement, ...]]]) -> list[Seen]:
         """What came of each case; cases with the same layer share it."""
@@ -224,7 +270,13 @@ class _Trial:
         return smallest
 
     def _confirmed(self, contradiction: Contradiction) -> bool:
-        """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see."""
+        """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see.
+
+        In a world that is to stay, it is shown again there.
+        """
+        if self._kept is not None:
+            self._kept = References(repeatable=False)
+            return self._try(contradiction.change) is not None
         self._session.leave()
         if self._session.enter(self._setup) is not None:
             return False

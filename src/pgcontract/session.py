@@ -86,7 +86,9 @@ class Session:
         self._mark: bytes | None = None
         self._altered: tuple[Statement, ...] = ()
         self._world: tuple[Statement, ...] | None = None
-        self._end: float | None = None
+        self._overlaid = False
+        self.entered = 0
+        """How often a world has been entered: as long as this stays, ``now()`` and all rows of the world do."""
         for setting in SETTINGS:
             self._send(setting)
         self._begin()
@@ -115,7 +117,38 @@ class Session:
             self._plain()
             self._send("SAVEPOINT example")
             self._world = key
+            self.entered += 1
         return seen.refusal
+
+    def overlay(self, ddl: Sequence[Statement]) -> Refusal | None:
+        """Put these statements on top of the world, in place of those that were put there before; none: none.
+
+        Returns what refused them: then the world is as it was. Unlike what ``alter`` puts below it, they go when the
+        world is left, cost no new world, and ``now()`` stands still from one to the next.
+        """
+        if self._world is None:
+            return None
+        if self._overlaid:
+            self._send(f"{ROLLBACK.decode()}; RELEASE SAVEPOINT example")
+            self._overlaid = False
+        self._send(ROLLBACK.decode())
+        if not ddl:
+            return None
+        refused = self._pipeline(ddl, None, prepare=False).refusal
+        self._plain()
+        if refused is None:
+            # the inner savepoint is in the place of the outer one, until it is released
+            self._send("SAVEPOINT example")
+            self._overlaid = True
+        else:
+            self._send(ROLLBACK.decode())
+        return refused
+
+    def forget(self) -> None:
+        """Have nothing prepared any more: where a type was made anew, statements know it by its old number."""
+        self._send("DEALLOCATE ALL")
+        self._prepared.clear()
+        self._met.clear()
 
     def set(self, setting: str, value: str | None) -> None:
         """Change a setting for the rest of the session, as SET does; None takes the database's own value."""
@@ -130,7 +163,7 @@ class Session:
         Returns what refused them: then the database is as it is, too.
         """
         self._leave_world()
-        self._forget()
+        self.forget()
         self._altered = tuple(ddl)
         refused = self._begin()
         if refused is not None:
@@ -288,10 +321,11 @@ class Session:
 
     def _leave_world(self) -> None:
         self._world = self._mark = None
+        self._overlaid = False
         self._send("ROLLBACK")
         # what alters the database may make a type anew: a prepared statement would know it by its old number
         if self._altered or len(self._prepared) > MOST_PREPARED:
-            self._forget()
+            self.forget()
 
     def _begin(self) -> Refusal | None:
         self._send("BEGIN")
@@ -300,12 +334,6 @@ class Session:
             self._plain()
             self._send("SAVEPOINT base")
         return refused
-
-    def _forget(self) -> None:
-        """Have nothing prepared any more."""
-        self._send("DEALLOCATE ALL")
-        self._prepared.clear()
-        self._met.clear()
 
     def _apart(self, statement: Statement) -> Seen:
         """Run one statement, rolled back to whatever savepoint is the innermost."""

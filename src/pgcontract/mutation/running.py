@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import psycopg
 
@@ -21,10 +22,11 @@ from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
 from pgcontract.promises.base import Mutable, Promise, Roled
 from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.trigger import TriggerPromise
 from pgcontract.workers import Known, Worker, worked
 
-BATCH = 24
-"""Mutants of one table that a worker takes at once: their promises' cases are made once."""
+BATCH = 48
+"""About so many mutants of one table are taken by a worker at once; all of a promise, whose cases are made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def mutate(
     Raises ServerError when the server goes away, UsageError where there is nothing to mutate.
     """
     begun = time.perf_counter()
-    chosen = dict(_chosen(contract.catalog, plan, stage.live_roles))
+    chosen = list(_chosen(contract.catalog, plan, stage.live_roles))
     names = {name: system for system, name in stage.live_roles.items()}
     frozen = _Frozen(contract.catalog, stage.system.tracking_table, names)
     tasks = list(_batches(frozen, chosen))
@@ -64,35 +66,33 @@ def mutate(
     live = stage.read_catalog()
     known = Known(live, stage.live_roles, all_, all_, stage.system.invariant_seconds, plan.examples, plan.seed)
     started(sum(len(task.mutants) for task in tasks))
-    by_task: dict[int, list[Judged]] = {}
+    at: dict[int, Judged] = {}
 
-    def told(number: int, judged: Iterable[Judged]) -> None:
-        by_task[number] = [replace(j, listed=listed.get(j.id)) for j in judged]
-        for one in by_task[number]:
-            found(one)
+    def told(task: _Mutants, judged: Iterable[Judged]) -> None:
+        for (position, _, _), one in zip(task.mutants, judged, strict=True):
+            at[position] = replace(one, listed=listed.get(one.id))
+            found(at[position])
 
     in_transactions = [task for task in tasks if not task.committed]
     for job, judged in worked(stage, known, in_transactions, plan.workers):
         assert isinstance(job, _Mutants)
-        told(job.number, judged)
+        told(job, judged)
     for task in tasks:
         if task.committed:
-            told(task.number, (_committed(stage, known, frozen, id_, mutant) for id_, mutant in task.mutants))
+            told(task, (_committed(stage, known, frozen, id_, mutant) for _, id_, mutant in task.mutants))
     # in the order of the contract, so that the same is found each time
-    ordered = tuple(j for _, part in sorted(by_task.items()) for j in part)
+    ordered = tuple(judged for _, judged in sorted(at.items()))
     return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered)
 
 
-def _chosen(
-    catalog: Catalog, plan: Plan, roles: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, int], tuple[Promise, Mutant]]]:
-    """The mutants that are asked for, by their promise's id and their number; of roles as the server knows them."""
+def _chosen(catalog: Catalog, plan: Plan, roles: Mapping[str, str]) -> Iterator[tuple[Promise, str, Mutant]]:
+    """The mutants that are asked for, with their promise and its id; of roles as the server knows them."""
     operators = PUBLISHED if plan.operators == ("schemaanalyst",) else frozenset(plan.operators)
     every = [
-        ((id_, number), (promise, mutant))
+        (promise, id_, mutant)
         for id_, promise in promises(catalog)
         if isinstance(promise, Mutable) and (not plan.kinds or promise.kind in plan.kinds)
-        for number, mutant in enumerate(_mutants(promise, catalog, roles))
+        for mutant in _mutants(promise, catalog, roles)
         if (not operators or mutant.operator in operators) and _wanted(id_, plan.only)
     ]
     step = max(1, len(every) // plan.sample) if plan.sample else 1
@@ -128,18 +128,17 @@ class _Frozen:
 
 @dataclass(frozen=True, slots=True)
 class _Mutants:
-    """Mutants of one table's promises, all of which are taken back, or none."""
+    """Mutants that are judged by the same cases, each with its place in the contract; all are taken back, or none."""
 
-    number: int
     frozen: _Frozen
-    mutants: tuple[tuple[str, Mutant], ...]
+    mutants: tuple[tuple[int, str, Mutant], ...]
     committed: bool
 
     def done(self, worker: Worker) -> list[Judged]:
         judge = worker.kept.get("judge")
         if judge is None:
             judge = worker.kept["judge"] = self.frozen.judge(worker)
-        return [judge.judged(id_, mutant) for id_, mutant in self.mutants]
+        return [judge.judged(id_, mutant) for _, id_, mutant in self.mutants]
 
 
 def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mutant) -> Judged:
@@ -160,12 +159,33 @@ def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mu
             worker.close()
 
 
-def _batches(frozen: _Frozen, chosen: Mapping[tuple[str, int], tuple[Promise, Mutant]]) -> Iterator[_Mutants]:
-    together: dict[tuple[Name, bool], list[tuple[str, Mutant]]] = {}
-    for (id_, _), (promise, mutant) in chosen.items():
-        together.setdefault((promise.table, mutant.committed), []).append((id_, mutant))
-    number = 0
-    for (_, committed), those in together.items():
-        for start in range(0, len(those), BATCH):
-            number += 1
-            yield _Mutants(number, frozen, tuple(those[start : start + BATCH]), committed)
+def _batches(frozen: _Frozen, chosen: Sequence[tuple[Promise, str, Mutant]]) -> Iterator[_Mutants]:
+    """The mutants of a promise at once, and those of a function with those of the triggers that call it.
+
+    The ones that take longest come first, so that no worker is left with them at the end.
+    """
+    together: dict[tuple[Name | str, bool], list[tuple[int, str, Mutant]]] = {}
+    for position, (promise, id_, mutant) in enumerate(chosen):
+        called = promise.trigger.function if isinstance(promise, TriggerPromise) else None
+        function = called or (promise.table if promise.kind == "function" else None)
+        family = f"function {function}" if function is not None else promise.table
+        together.setdefault((family, mutant.committed), []).append((position, id_, mutant))
+    for (family, committed), those in sorted(together.items(), key=lambda item: _cost(*item), reverse=True):
+        for part in [those] if isinstance(family, str) else _parts(those):
+            yield _Mutants(frozen, tuple(part), committed)
+
+
+def _cost(family: tuple[Name | str, bool], those: Sequence[object]) -> tuple[bool, int]:
+    return isinstance(family[0], str), len(those)
+
+
+def _parts(those: Sequence[tuple[int, str, Mutant]]) -> Iterator[list[tuple[int, str, Mutant]]]:
+    """A table's mutants, some promises' at a time."""
+    part: list[tuple[int, str, Mutant]] = []
+    for _, of_promise in groupby(those, key=lambda one: one[1]):
+        part += of_promise
+        if len(part) >= BATCH:
+            yield part
+            part = []
+    if part:
+        yield part

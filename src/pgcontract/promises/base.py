@@ -101,6 +101,11 @@ class Cases:
     notes: tuple[str, ...] = ()
     reason: Reason = Reason.NO_ROW
 
+    @property
+    def setup(self) -> tuple[Statement, ...]:
+        """All that is there before the first of them."""
+        return (*(self.world.setup if self.world else ()), *self.prepared)
+
 
 class Direction(StrEnum):
     """The two directions of a proof."""

@@ -117,9 +117,9 @@ class TriggerPromise:
         raise AssertionError(self, worlds)
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
-        """Gone, off, at other events; its function with a statement less, or another operator."""
+        """Gone, off, at other events."""
         del catalog
-        return trigger_mutants(self.table, self.trigger, self.function)
+        return trigger_mutants(self.table, self.trigger)
 
     def owns(self, refusal: Refusal) -> bool:
         """What the function raises itself."""

@@ -17,7 +17,8 @@ class Mutant:
 
     ``operator`` is the kind of change, ``what`` tells it from others of its kind. ``equivalent`` is the reason why
     nothing could ever tell it from the sound schema, if there is one. ``committed``: the change cannot be used, or
-    not be taken back, before it is committed.
+    not be taken back, before it is committed. ``shown_by`` are the ids of the promises whose proofs show what the
+    change does, where its own promise's does not.
     """
 
     operator: str
@@ -25,6 +26,7 @@ class Mutant:
     ddl: tuple[Statement, ...]
     equivalent: str | None = None
     committed: bool = False
+    shown_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.operator} {self.what}".strip()

@@ -1,4 +1,4 @@
-"""Triggers changed by one small thing, and their functions' bodies by one token or statement."""
+"""Triggers changed by one small thing, and functions' bodies by one token or statement."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ SCANNED = frozenset({"plpgsql"})
 """Languages whose bodies are changed."""
 
 
-def trigger_mutants(table: Name, trigger: Trigger, function: Function | None) -> Iterator[Mutant]:
-    """The trigger gone, off, at other events, at another time, for other rows; its function with another body."""
+def trigger_mutants(table: Name, trigger: Trigger) -> Iterator[Mutant]:
+    """The trigger gone, off, at other events, at another time, for other rows."""
     gone = drop_trigger(table, trigger)
     for what, other in trigger_defects(trigger):
         operator, _, rest = what.partition(" ")
         yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())))
-    if function is not None and function.language.lower() in SCANNED:
-        yield from function_mutants(function)
 
 
-def function_mutants(function: Function) -> Iterator[Mutant]:
+def function_mutants(function: Function, shown_by: tuple[str, ...]) -> Iterator[Mutant]:
     """The function with a statement less, a condition negated, another operator, constant, or row."""
+    if function.language.lower() not in SCANNED:
+        return
     try:
         for defect in planted(function.body):
             ddl = (create_function(replace(function, body=defect.body)),)
-            yield Mutant(defect.operator, f"{function.name}: {str(defect).partition(': ')[2]}", ddl)
+            yield Mutant(defect.operator, str(defect).partition(": ")[2], ddl, shown_by=shown_by)
     except (SqlError, ValueError):
         # no body that PostgreSQL's scanner knows
         return
