@@ -18,11 +18,12 @@ from pgcontract.contract import Difference, drift
 from pgcontract.errors import PgContractError
 from pgcontract.invariants import Exploration
 from pgcontract.model import Catalog, Name
+from pgcontract.mutation.detours import short_cut
 from pgcontract.mutation.ready import FROZEN, Ready, behaviour
 from pgcontract.mutation.result import Judged
 from pgcontract.promises.base import Direction, Promise
 from pgcontract.promises.mutants import Mutant
-from pgcontract.prover import DECIDED, Evidence, Prover, counterexample
+from pgcontract.prover import DECIDED, Evidence, Prover
 from pgcontract.rows.statements import paste
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
@@ -37,6 +38,8 @@ FACTS = frozenset({"function"})
 """Kinds that are no other mutant's judges: their proof asks the catalog what drift asks it."""
 NEIGHBOUR_EXAMPLES = 5
 HISTORIES = 6
+MORE_HISTORIES = 12
+"""What a trigger does only in a state that no stage has, histories come to."""
 
 
 @dataclass
@@ -64,38 +67,35 @@ class Judge:
         return replace(found, seconds=time.perf_counter() - started)
 
     def _found(self, blank: Judged, promise: Promise, mutant: Mutant) -> Judged:
-        ready = self._prepared(blank.promise, promise, mutant)
         laid = not self.applied and promise.kind not in PLANS
         if laid:
-            found, laid = self._laid(blank, promise, ready, mutant)
+            found, laid = self._laid(blank, promise, mutant)
             if found is not None:
                 return found
+        # all of them, before the schema is another
+        ready = list(self._ready_for(blank, mutant))
         refused = None if self.applied else self.session.alter(mutant.ddl)
         try:
             if refused is not None:
                 return replace(blank, fate="impaired", reason=f"{refused.sqlstate} {refused.message}")
-            return self._tried(blank, promise, mutant, [] if laid else ready)
+            return self._tried(blank, promise, mutant, ready, tried=laid)
         finally:
             if not self.applied:
                 self.session.alter(())
 
-    def _prepared(self, id_: str, promise: Promise, mutant: Mutant) -> list[Ready]:
+    def _ready_for(self, blank: Judged, mutant: Mutant) -> Iterator[Ready]:
         """The cases that may notice, as they were made for the sound schema."""
-        judges = {name: self.promises[name] for name in mutant.shown_by} or {id_: promise}
-        found = []
-        for name, one in judges.items():
-            for direction in one.directions:
+        for name in mutant.shown_by or (blank.promise,):
+            for direction in self.promises[name].directions:
                 ready = self._ready.get((name, direction))
                 if ready is None:
                     # rows are asked for in a database as it is, not in a world that something was taken away from
                     self.session.enter(())
-                    ready = self._ready[name, direction] = Ready.made(self.sound, name, one, direction)
-                found.append(ready)
-        return found
+                    ready = Ready.made(self.sound, name, self.promises[name], direction)
+                    self._ready[name, direction] = ready
+                yield ready
 
-    def _laid(
-        self, blank: Judged, promise: Promise, ready: Sequence[Ready], mutant: Mutant
-    ) -> tuple[Judged | None, bool]:
+    def _laid(self, blank: Judged, promise: Promise, mutant: Mutant) -> tuple[Judged | None, bool]:
         """Lay the mutant over the rows that the cases are about; what noticed it, and whether that could be done."""
         anew = promise.kind in TYPES
         trials: list[Callable[[Ready], Evidence | None]] = [
@@ -104,7 +104,7 @@ class Judge:
         ]
         try:
             for trial in trials:
-                for one in ready:
+                for one in self._ready_for(blank, mutant):
                     if one.cases.missing is not None:
                         continue
                     if self.session.enter(one.cases.setup) is not None:
@@ -117,15 +117,16 @@ class Judge:
                     self.session.overlay(())
                     if found is not None:
                         return found, True
+            reason = short_cut(self.session, list(self._ready_for(blank, mutant)), mutant)
         finally:
             self.session.overlay(())
             if anew:
                 self.session.forget()
-        return None, True
+        return (replace(blank, fate="equivalent", reason=reason) if reason else None), True
 
-    def _tried(self, blank: Judged, promise: Promise, mutant: Mutant, ready: Sequence[Ready]) -> Judged:
-        """Try the mutant below everything else; ``ready`` are cases that could not be tried over their rows."""
-        for one in ready:
+    def _tried(self, blank: Judged, promise: Promise, mutant: Mutant, ready: Sequence[Ready], *, tried: bool) -> Judged:
+        """Try the mutant below everything else; ``tried``: it was tried over the rows of its own promise's cases."""
+        for one in () if tried else ready:
             found = _noticed(blank, one, one.always(self.sound, effects=bool(mutant.shown_by)))
             if found is not None:
                 return found
@@ -133,8 +134,8 @@ class Judge:
         differences = drift(self.frozen, live)
         if not differences:
             return replace(blank, fate="equivalent", reason="the catalog is the same")
-        for one in self._prepared(blank.promise, promise, mutant):
-            if (ready or not one.frozen) and (found := _noticed(blank, one, one.drawn(self.sound))) is not None:
+        for one in ready:
+            if not (tried and one.frozen) and (found := _noticed(blank, one, one.drawn(self.sound))) is not None:
                 return found
         return self._anew(blank, promise, mutant, Worlds(live, self.session, self.sound.worlds.roles), differences)
 
@@ -152,7 +153,7 @@ class Judge:
                 missing = evidence.missing or ""
                 if one is promise and direction is Direction.REJECTS and missing.startswith(DECIDED):
                     implied = f"implied: {missing.removeprefix(DECIDED)}"
-        killed = self._explored(blank)
+        killed = self._explored(blank, MORE_HISTORIES if promise.kind in FROZEN else HISTORIES)
         if killed is not None:
             return killed
         if implied:
@@ -169,8 +170,8 @@ class Judge:
         named = dict.fromkeys(d.promise_id for d in differences if d.promise_id in self.promises)
         for other in (n for n in named if n not in tried and self.promises[n].kind not in FACTS):
             yield other, self.promises[other], self.sound.examples
-        tables = {self.promises[judge].table for judge in mutant.shown_by} or {promise.table}
-        near = {name for table in tables for name in self._near(table)}
+        # what a trigger does, all tables' rows have shown; what other promises forbid has not changed
+        near = set() if promise.kind in FROZEN else self._near(promise.table)
         for other, one in self.promises.items():
             if other not in tried and other not in named and one.kind not in SLOW | FACTS and one.table in near:
                 yield other, one, NEIGHBOUR_EXAMPLES
@@ -178,12 +179,12 @@ class Judge:
     def _near(self, table: Name) -> set[Name]:
         return {table, *(child.name for child, _ in self.frozen.referencing(table))}
 
-    def _explored(self, blank: Judged) -> Judged | None:
-        """Histories, until an invariant is broken."""
+    def _explored(self, blank: Judged, count: int) -> Judged | None:
+        """So many histories, until an invariant is broken."""
         if not self.exploration.invariants:
             return None
         try:
-            explored = self.exploration.histories(range(HISTORIES), self.sound.seed, until_broken=True, cut_down=False)
+            explored = self.exploration.histories(range(count), self.sound.seed, until_broken=True, cut_down=False)
         except PgContractError:
             # an invariant that speaks of what the mutant has taken away
             return None
@@ -217,10 +218,7 @@ def _noticed(blank: Judged, ready: Ready, evidence: Evidence | None) -> Judged |
 
 def _killed(blank: Judged, killer: str, promise: Promise, evidence: Evidence) -> Judged:
     assert evidence.contradiction is not None
-    return replace(
-        blank,
-        fate="killed by proof",
-        killer=killer,
-        examples=evidence.held,
-        evidence=counterexample(promise, evidence.contradiction),
-    )
+    contradiction = evidence.contradiction
+    act = ";\n".join(map(paste, contradiction.change.statements))
+    told = f"-- {promise.id} promises: {contradiction.expected}; seen: {contradiction.seen}".replace("\n", " ")
+    return replace(blank, fate="killed by proof", killer=killer, examples=evidence.held, evidence=f"{told}\n{act}")

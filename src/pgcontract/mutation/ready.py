@@ -36,6 +36,12 @@ class Ready:
         """Whether these are all the cases there will ever be."""
         return self.promise.kind in FROZEN
 
+    @property
+    def compared(self) -> tuple[Change, ...]:
+        """All changes so far, also drawn ones, whose outcome is compared with that of what was frozen."""
+        drawn = self._drawn.always if self._drawn is not None else ()
+        return tuple(c for c in (*self.cases.always, *drawn) if c.reference)
+
     def always(self, sound: Prover, *, effects: bool) -> Evidence | None:
         """Try what is tried every time; ``effects``: of that only what is compared with what was frozen."""
         chosen = [c for c in self.cases.always if c.reference or not effects]

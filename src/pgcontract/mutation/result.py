@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,17 @@ class Judged:
         """Whether it is to be killed at all."""
         return self.fate not in ("equivalent", "impaired")
 
+    @property
+    def alive(self) -> bool:
+        """Whether no proof has killed it and nobody has given a reason for that."""
+        return self.fate in ("survived", "killed by drift only") and self.listed is None
+
+    def told(self, again: str) -> str:
+        """What a survivor is, what would have to differ, and how to try harder: ``again`` begins that command."""
+        lines = [f"{self.fate} {self.id}", *(f"    {line}" for line in self.ddl.splitlines())]
+        lines += [f"  to be noticed by behaviour: {self.reason}"] if self.reason else []
+        return "\n".join([*lines, f"  try harder: {again} --only {shlex.quote(self.promise)}"])
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -60,7 +72,7 @@ class Result:
     @property
     def alive(self) -> tuple[Judged, ...]:
         """Those that no proof has killed and nobody has given a reason for."""
-        return tuple(j for j in self.of("survived", "killed by drift only") if j.listed is None)
+        return tuple(j for j in self.judged if j.alive)
 
     @property
     def score(self) -> float:
@@ -105,6 +117,7 @@ class Result:
                         "kind": j.kind,
                         "killer": j.killer,
                         "examples": j.examples,
+                        "evidence": j.evidence,
                         "seconds": round(j.seconds, 4),
                     }
                     for j in self.of("killed by proof")

@@ -1,11 +1,10 @@
-"""All mutants of a system, by a worker a core."""
+"""All mutants of a system, by a worker a core; or one promise's, by a session that stays open."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import psycopg
 
@@ -15,31 +14,12 @@ from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
 from pgcontract.invariants import invariants_of
 from pgcontract.model import Catalog, Name
+from pgcontract.mutation.choosing import Chosen, Plan, chosen, together
 from pgcontract.mutation.judging import Judge, told_ddl
-from pgcontract.mutation.published import PUBLISHED
 from pgcontract.mutation.result import Judged, Result
 from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
-from pgcontract.promises.base import Mutable, Promise, Roled
-from pgcontract.promises.mutants import Mutant
-from pgcontract.promises.trigger import TriggerPromise
 from pgcontract.workers import Known, Worker, worked
-
-BATCH = 48
-"""About so many mutants of one table are taken by a worker at once; all of a promise, whose cases are made once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which mutants, and how they are tried. ``sample``: so many of them, spread evenly; 0 for all."""
-
-    kinds: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    sample: int = 0
-    examples: int = 25
-    seed: int = 0
-    workers: int = 0
 
 
 def mutate(
@@ -55,57 +35,62 @@ def mutate(
     Raises ServerError when the server goes away, UsageError where there is nothing to mutate.
     """
     begun = time.perf_counter()
-    chosen = list(_chosen(contract.catalog, plan, stage.live_roles))
-    names = {name: system for system, name in stage.live_roles.items()}
-    frozen = _Frozen(contract.catalog, stage.system.tracking_table, names)
-    tasks = list(_batches(frozen, chosen))
-    if not tasks:
+    mutants = chosen(contract.catalog, plan, stage.live_roles)
+    if not mutants:
         raise UsageError("There is no such mutant.", remedy="Ask for other kinds, operators or ids.")
     listed = reasons(stage.system)
-    all_ = invariants_of(stage.system)
-    live = stage.read_catalog()
-    known = Known(live, stage.live_roles, all_, all_, stage.system.invariant_seconds, plan.examples, plan.seed)
-    started(sum(len(task.mutants) for task in tasks))
+    known, frozen = _known(stage, plan), _Frozen.of(stage, contract)
+    started(len(mutants))
     at: dict[int, Judged] = {}
 
-    def told(task: _Mutants, judged: Iterable[Judged]) -> None:
-        for (position, _, _), one in zip(task.mutants, judged, strict=True):
-            at[position] = replace(one, listed=listed.get(one.id))
-            found(at[position])
+    def told(those: Iterable[Chosen], judged: Iterable[Judged]) -> None:
+        for one, its in zip(those, judged, strict=True):
+            at[one.position] = replace(its, listed=listed.get(its.id))
+            found(at[one.position])
 
-    in_transactions = [task for task in tasks if not task.committed]
-    for job, judged in worked(stage, known, in_transactions, plan.workers):
-        assert isinstance(job, _Mutants)
-        told(job, judged)
-    for task in tasks:
-        if task.committed:
-            told(task, (_committed(stage, known, frozen, id_, mutant) for _, id_, mutant in task.mutants))
+    tasks = [_Mutants(frozen, those) for those in together(m for m in mutants if not m.mutant.committed)]
+    for task, judged in worked(stage, known, tasks, plan.workers):
+        assert isinstance(task, _Mutants)
+        told(task.mutants, judged)
+    for one in (m for m in mutants if m.mutant.committed):
+        told([one], [_committed(stage, known, frozen, one)])
     # in the order of the contract, so that the same is found each time
     ordered = tuple(judged for _, judged in sorted(at.items()))
     return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered)
 
 
-def _chosen(catalog: Catalog, plan: Plan, roles: Mapping[str, str]) -> Iterator[tuple[Promise, str, Mutant]]:
-    """The mutants that are asked for, with their promise and its id; of roles as the server knows them."""
-    operators = PUBLISHED if plan.operators == ("schemaanalyst",) else frozenset(plan.operators)
-    every = [
-        (promise, id_, mutant)
-        for id_, promise in promises(catalog)
-        if isinstance(promise, Mutable) and (not plan.kinds or promise.kind in plan.kinds)
-        for mutant in _mutants(promise, catalog, roles)
-        if (not operators or mutant.operator in operators) and _wanted(id_, plan.only)
-    ]
-    step = max(1, len(every) // plan.sample) if plan.sample else 1
-    yield from every[::step][: plan.sample or None]
+class Analyst:
+    """Judges one promise's mutants after the other, over a clone and a session that stay open."""
+
+    def __init__(self, stage: Stage, contract: Contract, plan: Plan) -> None:
+        self._stage, self._plan = stage, plan
+        self._catalog, self._frozen, self._known = contract.catalog, _Frozen.of(stage, contract), _known(stage, plan)
+        self._listed = reasons(stage.system)
+        self._clone = stage.clone()
+        self._worker = Worker(self._clone.dsn, self._known, core=None)
+        self._judge = self._frozen.judge(self._worker)
+
+    def judged(self, id_: str) -> list[Judged]:
+        """What becomes of the mutants of the promise of this id."""
+        mutants = chosen(self._catalog, replace(self._plan, only=(id_,)), self._stage.live_roles)
+        judged = [
+            _committed(self._stage, self._known, self._frozen, one)
+            if one.mutant.committed
+            else self._judge.judged(one.id, one.mutant)
+            for one in mutants
+            if one.id == id_
+        ]
+        return [replace(one, listed=self._listed.get(one.id)) for one in judged]
+
+    def close(self) -> None:
+        """Close the session and drop the clone."""
+        self._worker.close()
+        self._clone.drop()
 
 
-def _mutants(promise: Mutable, catalog: Catalog, roles: Mapping[str, str]) -> Iterable[Mutant]:
-    live = promise.of_roles(roles) if isinstance(promise, Roled) else promise
-    return live.mutants(catalog) if isinstance(live, Mutable) else ()
-
-
-def _wanted(id_: str, only: Sequence[str]) -> bool:
-    return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
+def _known(stage: Stage, plan: Plan) -> Known:
+    asked, live = invariants_of(stage.system), stage.read_catalog()
+    return Known(live, stage.live_roles, asked, asked, stage.system.invariant_seconds, plan.examples, plan.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +100,11 @@ class _Frozen:
     catalog: Catalog
     ignore: Name
     roles: Mapping[str, str]
+
+    @classmethod
+    def of(cls, stage: Stage, contract: Contract) -> _Frozen:
+        names = {name: system for system, name in stage.live_roles.items()}
+        return cls(contract.catalog, stage.system.tracking_table, names)
 
     def read(self, connection: psycopg.Connection) -> Catalog:
         return read_catalog(connection, ignore=[self.ignore], roles=self.roles)
@@ -128,21 +118,21 @@ class _Frozen:
 
 @dataclass(frozen=True, slots=True)
 class _Mutants:
-    """Mutants that are judged by the same cases, each with its place in the contract; all are taken back, or none."""
+    """Mutants that are judged by the same cases; all of them are taken back."""
 
     frozen: _Frozen
-    mutants: tuple[tuple[int, str, Mutant], ...]
-    committed: bool
+    mutants: tuple[Chosen, ...]
 
     def done(self, worker: Worker) -> list[Judged]:
         judge = worker.kept.get("judge")
         if judge is None:
             judge = worker.kept["judge"] = self.frozen.judge(worker)
-        return [judge.judged(id_, mutant) for _, id_, mutant in self.mutants]
+        return [judge.judged(one.id, one.mutant) for one in self.mutants]
 
 
-def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mutant) -> Judged:
+def _committed(stage: Stage, known: Known, frozen: _Frozen, one: Chosen) -> Judged:
     """Judge a mutant on a clone of its own."""
+    mutant = one.mutant
     with stage.clone() as clone:
         try:
             with psycopg.connect(clone.dsn, autocommit=True) as connection:
@@ -150,42 +140,9 @@ def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mu
                     connection.execute(statement.text.encode())
         except psycopg.Error as error:
             why = f"{error.sqlstate} {error.diag.message_primary}"
-            promise = dict(promises(frozen.catalog))[id_]
-            return Judged(id_, promise.kind, mutant.operator, mutant.what, told_ddl(mutant), "impaired", why)
+            return Judged(one.id, one.promise.kind, mutant.operator, mutant.what, told_ddl(mutant), "impaired", why)
         worker = Worker(clone.dsn, known, core=None)
         try:
-            return frozen.judge(worker, applied=True).judged(id_, mutant)
+            return frozen.judge(worker, applied=True).judged(one.id, mutant)
         finally:
             worker.close()
-
-
-def _batches(frozen: _Frozen, chosen: Sequence[tuple[Promise, str, Mutant]]) -> Iterator[_Mutants]:
-    """The mutants of a promise at once, and those of a function with those of the triggers that call it.
-
-    The ones that take longest come first, so that no worker is left with them at the end.
-    """
-    together: dict[tuple[Name | str, bool], list[tuple[int, str, Mutant]]] = {}
-    for position, (promise, id_, mutant) in enumerate(chosen):
-        called = promise.trigger.function if isinstance(promise, TriggerPromise) else None
-        function = called or (promise.table if promise.kind == "function" else None)
-        family = f"function {function}" if function is not None else promise.table
-        together.setdefault((family, mutant.committed), []).append((position, id_, mutant))
-    for (family, committed), those in sorted(together.items(), key=lambda item: _cost(*item), reverse=True):
-        for part in [those] if isinstance(family, str) else _parts(those):
-            yield _Mutants(frozen, tuple(part), committed)
-
-
-def _cost(family: tuple[Name | str, bool], those: Sequence[object]) -> tuple[bool, int]:
-    return isinstance(family[0], str), len(those)
-
-
-def _parts(those: Sequence[tuple[int, str, Mutant]]) -> Iterator[list[tuple[int, str, Mutant]]]:
-    """A table's mutants, some promises' at a time."""
-    part: list[tuple[int, str, Mutant]] = []
-    for _, of_promise in groupby(those, key=lambda one: one[1]):
-        part += of_promise
-        if len(part) >= BATCH:
-            yield part
-            part = []
-    if part:
-        yield part

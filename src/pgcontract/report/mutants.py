@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -45,11 +44,9 @@ def show(console: Console, result: Result, path: str, *, again: str, quiet: bool
         console.print(table(result.judged))
         console.print()
     for judged in result.alive:
-        console.print(Text.assemble((f"{judged.fate} ", "yellow"), judged.id))
-        console.print(Text("\n".join(f"    {line}" for line in judged.ddl.splitlines())))
-        if judged.reason:
-            console.print(Text(f"  to be noticed by behaviour: {judged.reason}"))
-        console.print(Text(f"  try harder: {again} --only {shlex.quote(judged.promise)}\n"))
+        told = Text(f"{judged.told(again)}\n")
+        told.stylize("yellow", 0, len(judged.fate))
+        console.print(told)
     console.print(Text(summary(result, path), style="green" if not result.alive else "red"))
 
 

@@ -10,6 +10,7 @@ from pgcontract.model import Function, Name, Trigger
 from pgcontract.promises.definitions import create_function, create_trigger, drop_trigger
 from pgcontract.promises.mutants.base import Mutant
 from pgcontract.promises.mutants.bodies import planted
+from pgcontract.promises.mutants.detours import detours
 from pgcontract.sql import SqlError
 
 SCANNED = frozenset({"plpgsql"})
@@ -31,7 +32,9 @@ def function_mutants(function: Function, shown_by: tuple[str, ...]) -> Iterator[
     try:
         for defect in planted(function.body):
             ddl = (create_function(replace(function, body=defect.body)),)
-            yield Mutant(defect.operator, str(defect).partition(": ")[2], ddl, shown_by=shown_by)
+            what = str(defect).partition(": ")[2]
+            ways = tuple(detours(function, defect))
+            yield Mutant(defect.operator, what, ddl, defect.equivalent, shown_by=shown_by, detours=ways)
     except (SqlError, ValueError):
         # no body that PostgreSQL's scanner knows
         return
