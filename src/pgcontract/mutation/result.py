@@ -58,12 +58,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All mutants of one system. ``unlisted`` reasons of survivors.toml name no survivor."""
+    """All mutants of one system. ``unjustified`` are the indexes whose loss nobody would notice."""
 
     postgresql: str
     system: str
     seconds: float
     judged: tuple[Judged, ...]
+    unjustified: tuple[str, ...] = ()
 
     def of(self, *fates: Fate) -> tuple[Judged, ...]:
         """The mutants of these fates."""
@@ -107,6 +108,7 @@ class Result:
                 "killed_by_drift_only": len(self.of("killed by drift only")),
                 "survived": told("survived"),
                 "drift_only": told("killed by drift only"),
+                "unjustified": list(self.unjustified),
                 "equivalent": told("equivalent"),
                 "impaired": told("impaired"),
                 "killed": [

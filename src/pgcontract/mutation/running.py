@@ -16,10 +16,14 @@ from pgcontract.invariants import invariants_of
 from pgcontract.model import Catalog, Name
 from pgcontract.mutation.choosing import Chosen, Plan, chosen, together
 from pgcontract.mutation.judging import Judge, told_ddl
+from pgcontract.mutation.justified import unjustified
 from pgcontract.mutation.result import Judged, Result
 from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
+from pgcontract.queries import queries_of
 from pgcontract.workers import Known, Worker, worked
+
+INDEXES = frozenset({"index", "full text"})
 
 
 def mutate(
@@ -56,7 +60,9 @@ def mutate(
         told([one], [_committed(stage, known, frozen, one)])
     # in the order of the contract, so that the same is found each time
     ordered = tuple(judged for _, judged in sorted(at.items()))
-    return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered)
+    indexes = {one.id for one in mutants if one.promise.kind in INDEXES}
+    needless = [id_ for id_ in unjustified(contract.catalog, queries_of(stage.system.queries)) if id_ in indexes]
+    return Result(stage.server.version, contract.system, time.perf_counter() - begun, ordered, tuple(needless))
 
 
 class Analyst:
