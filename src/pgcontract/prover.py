@@ -49,6 +49,7 @@ class References:
     repeatable: bool
     _world: int = 0
     _seen: dict[int, tuple[Change, Seen]] = field(default_factory=dict)
+    _guarded: dict[int, tuple[Change, bool]] = field(default_factory=dict)
 
     def known(self, change: Change, world: int) -> Seen | None:
         """What this change's reference gave in this world, if it was asked before."""
@@ -63,6 +64,15 @@ class References:
         if self.repeatable:
             # the change is kept as well, so that nothing else gets its identity
             self._seen[id(change)] = change, seen
+
+    def guarded(self, change: Change, ask: Callable[[], bool]) -> bool:
+        """Whether a case is what it claims to be; asked once where nothing that lies over the world changes that."""
+        found = self._guarded.get(id(change))
+        if found is None:
+            found = change, ask()
+            if self.repeatable:
+                self._guarded[id(change)] = found
+        return found[1]
 
 
 class Contradicted(AssertionError):
@@ -190,7 +200,8 @@ class _Trial:
 
     def _try_all(self, changes: Sequence[Change]) -> Contradiction | None:
         """The first contradiction among many cases: a few, then ever more at once, since a broken one may be slow."""
-        start, size = 0, FEW
+        # where many have been tried before, the first one is the likeliest
+        start, size = 0, FEW if self._kept is None else 1
         while start < len(changes):
             found = self._try_some(changes[start : start + size])
             if found is not None:
@@ -232,7 +243,7 @@ class _Trial:
 
     def _judged(self, change: Change, seen: Seen, reference: Seen | None) -> Contradiction | None:
         outcome = judge(self._promise, change, seen, present=self._present, reference=reference)
-        if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
+        if outcome is Outcome.BROKEN and change.guard is not None and not self._guarded(change, change.guard):
             outcome = Outcome.BLOCKED
         if outcome is Outcome.BROKEN and seen.refusal is None and self._present and self._rewritten:
             said = "a BEFORE trigger or a rule may have changed the row, or not stored it"
@@ -246,6 +257,12 @@ class _Trial:
         else:
             return Contradiction(change, seen, self._setup)
         return None
+
+    def _guarded(self, change: Change, guard: Callable[[], Statement]) -> bool:
+        def ask() -> bool:
+            return self._session.ask(guard())
+
+        return ask() if self._kept is None else self._kept.guarded(change, ask)
 
     def _drawn(self, strategy: SearchStrategy[Change]) -> Contradiction | None:
         """Draw first and try them together; only where one contradicts, draw the same again, try each, and shrink."""
@@ -275,7 +292,6 @@ class _Trial:
         In a world that is to stay, it is shown again there.
         """
         if self._kept is not None:
-            self._kept = References(repeatable=False)
             return self._try(contradiction.change) is not None
         self._session.leave()
         if self._session.enter(self._setup) is not None:

@@ -488,6 +488,9 @@ def _refusal(result: pq.abc.PGresult, position: int) -> Refusal:
         datatype=diagnostic(_FIELD.DATATYPE_NAME),
         context=diagnostic(_FIELD.CONTEXT),
         place=int(place) if (place := diagnostic(_FIELD.STATEMENT_POSITION)) else None,
+        schema=diagnostic(_FIELD.SCHEMA_NAME),
+        detail=diagnostic(_FIELD.MESSAGE_DETAIL),
+        hint=diagnostic(_FIELD.MESSAGE_HINT),
     )
 
 

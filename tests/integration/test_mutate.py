@@ -77,10 +77,15 @@ def test_every_mutant_is_killed_by_proof(shop: Result) -> None:
 
 
 def test_a_kill_tells_what_noticed_it(shop: Result) -> None:
-    """The promise, how many examples held before, and SQL that shows it."""
+    """The promise, how many examples held before, what was promised and seen, and the row."""
     for killed in shop.of("killed by proof"):
         assert killed.killer is not None
-        assert "BEGIN;" in (killed.evidence or "")
+        assert killed.evidence is not None
+    (price,) = [j for j in shop.judged if j.id == "products.chk_price drop_check chk_price"]
+    assert price.evidence is not None
+    assert price.evidence.startswith("-- products.chk_price promises: 23514 naming chk_price; seen: accepted\nINSERT ")
+    evidence = [killed["evidence"] for killed in json.loads(shop.as_json())["killed"]]
+    assert evidence == [killed.evidence for killed in shop.of("killed by proof")]
     own = sum(j.killer == j.promise for j in shop.of("killed by proof"))
     assert own > 0.9 * len(shop.of("killed by proof"))
 

@@ -310,7 +310,8 @@ class _Rehearsal:
 
         def asked() -> Statement:
             one, other = self._oracle.tried(self._prepared, [act, act], self._promise.installed())
-            return Statement("SELECT true") if not _differ(one, other) else Statement("SELECT false")
+            worded = isinstance(one, Refusal) and isinstance(other, Refusal) and one.told != other.told
+            return Statement("SELECT false" if worded or _differ(one, other) else "SELECT true")
 
         return asked
 
