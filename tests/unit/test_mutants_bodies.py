@@ -70,6 +70,27 @@ def test_a_loop_over_keys_may_meet_null() -> None:
     assert equivalent(KEYS.replace("UPDATE messages SET content = content WHERE id =", "PERFORM touch(lost +")) == set()
 
 
+def test_two_names_of_one_value_are_the_same_until_one_is_written() -> None:
+    """Within the condition that says so, and only for the column of which it says so."""
+    body = """
+BEGIN
+  IF NEW.total IS NOT DISTINCT FROM OLD.total THEN
+    NEW.total := COALESCE(NEW.credits, OLD.total);
+    {}
+  END IF;
+  RETURN NEW;
+END
+"""
+    assert equivalent(body.format("")) == {"OLD → NEW"}
+    assert [d.place for d in planted(body.format("")) if d.equivalent] == [
+        "NEW.total := COALESCE(NEW.credits, OLD.total);"
+    ]
+    after = planted(body.format("NEW.left := OLD.total;"))
+    assert not any(d.equivalent for d in after if d.place == "NEW.left := OLD.total;")
+    outside = planted(body.format("").replace("RETURN NEW", "NEW.left := OLD.total;\n  RETURN NEW"))
+    assert not any(d.equivalent for d in outside if d.place == "NEW.left := OLD.total;")
+
+
 SHORT_CUT = """
 BEGIN
   PERFORM FROM inserted OFFSET 1;

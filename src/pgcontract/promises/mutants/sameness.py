@@ -23,7 +23,7 @@ def same(words: Sequence[str], first: int, last: int, new: str) -> str | None:
 
     ``words`` are the body's tokens in capital letters.
     """
-    rules = (_clock, _tags, _empty_loop, _null_loop)
+    rules = (_clock, _tags, _empty_loop, _null_loop, _undistinguished)
     return next((reason for rule in rules if (reason := rule(words, first, last, new.upper())) is not None), None)
 
 
@@ -117,6 +117,25 @@ def _null_loop(words: Sequence[str], first: int, last: int, new: str) -> str | N
     if statements and all(_nothing(statement, [words[start + 1]]) for statement in statements):
         return "the loop runs once more, for NULL, which equals no row's key"
     return None
+
+
+def _undistinguished(words: Sequence[str], first: int, last: int, new: str) -> str | None:
+    """``NEW.x`` and ``OLD.x`` are the same within ``IF NEW.x IS NOT DISTINCT FROM OLD.x``, until NEW.x is written."""
+    if first != last or {words[first], new} != {"NEW", "OLD"} or words[first + 1] != "." or words[first + 3] == ":=":
+        return None
+    column = words[first + 2]
+    condition = ["IF", "NEW", ".", column, "IS", "NOT", "DISTINCT", "FROM", "OLD", ".", column, "THEN"]
+    for n in range(first - len(condition), -1, -1):
+        if words[n] == "IF" and (words[n - 1] == "END" or list(words[n : n + len(condition)]) == condition):
+            break
+    else:
+        return None
+    within = list(words[n + len(condition) : first])
+    target = ["NEW", ".", column, ":="]
+    written = any(within[m : m + 4] == target and ";" in within[m:] for m in range(len(within)))
+    if words[n - 1] == "END" or written:
+        return None
+    return f"NEW.{column.lower()} and OLD.{column.lower()} are not distinct there"
 
 
 def _loop(words: Sequence[str], start: int) -> Iterator[list[str]]:
