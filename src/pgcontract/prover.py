@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 from pgcontract.model import Reason, Table, Verdict
@@ -320,7 +322,9 @@ def explore(
         if contradicted(change):
             raise Contradicted
 
-    with suppress(Contradicted):
+    with suppress(Contradicted), warnings.catch_warnings():
+        # it describes what it found, and a world with long values is long
+        warnings.simplefilter("ignore", HypothesisWarning)
         search()
 
 

@@ -87,6 +87,8 @@ class Session:
         self._altered: tuple[Statement, ...] = ()
         self._world: tuple[Statement, ...] | None = None
         self._overlaid = False
+        self.timeout = STATEMENT_TIMEOUT
+        """How long a statement may take, where nobody has set another time for a while."""
         self.entered = 0
         """How often a world has been entered: as long as this stays, ``now()`` and all rows of the world do."""
         for setting in SETTINGS:

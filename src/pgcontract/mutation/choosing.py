@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pgcontract.model import Catalog, Name
-from pgcontract.mutation.published import PUBLISHED
+from pgcontract.mutation.published import KINDS, PUBLISHED
 from pgcontract.promises import promises
 from pgcontract.promises.base import Mutable, Promise, Roled
 from pgcontract.promises.mutants import Mutant
@@ -42,11 +42,19 @@ class Chosen:
 
 def chosen(catalog: Catalog, plan: Plan, roles: Mapping[str, str]) -> list[Chosen]:
     """The mutants that are asked for; of roles as the server knows them."""
-    operators = PUBLISHED if plan.operators == ("schemaanalyst",) else frozenset(plan.operators)
+    published = plan.operators == ("schemaanalyst",)
+    operators = PUBLISHED if published else frozenset(plan.operators)
+    kinds: frozenset[str] = KINDS if published else frozenset()
+
+    def asked(id_: str, kind: str) -> bool:
+        return (not kinds or kind in kinds) and (not plan.kinds or kind in plan.kinds) and _wanted(id_, plan.only)
+
     every = [
         (id_, promise, mutant)
         for id_, promise in promises(catalog)
-        if isinstance(promise, Mutable) and (not plan.kinds or promise.kind in plan.kinds) and _wanted(id_, plan.only)
+        if isinstance(promise, Mutable)
+        and (promise.kind in kinds or not (kinds or published))
+        and _wanted(id_, plan.only)
         for mutant in _mutants(promise, catalog, roles)
         if not operators or mutant.operator in operators
     ]

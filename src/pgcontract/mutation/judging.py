@@ -24,6 +24,7 @@ from pgcontract.mutation.result import Judged
 from pgcontract.promises.base import Direction, Promise
 from pgcontract.promises.mutants import Mutant
 from pgcontract.prover import DECIDED, Evidence, Prover
+from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import paste
 from pgcontract.rows.worlds import Worlds
 from pgcontract.session import Session
@@ -67,6 +68,12 @@ class Judge:
         return replace(found, seconds=time.perf_counter() - started)
 
     def _found(self, blank: Judged, promise: Promise, mutant: Mutant) -> Judged:
+        if not self.applied and not any((name, d) in self._ready for name, d in self._judges(blank, mutant)):
+            # no schema at all: then no cases need be made
+            refused = self.session.alter(mutant.ddl)
+            self.session.alter(())
+            if refused is not None:
+                return _impaired(blank, refused)
         laid = not self.applied and promise.kind not in PLANS
         if laid:
             found, laid = self._laid(blank, promise, mutant)
@@ -77,7 +84,7 @@ class Judge:
         refused = None if self.applied else self.session.alter(mutant.ddl)
         try:
             if refused is not None:
-                return replace(blank, fate="impaired", reason=f"{refused.sqlstate} {refused.message}")
+                return _impaired(blank, refused)
             return self._tried(blank, promise, mutant, ready, tried=laid)
         finally:
             if not self.applied:
@@ -85,15 +92,19 @@ class Judge:
 
     def _ready_for(self, blank: Judged, mutant: Mutant) -> Iterator[Ready]:
         """The cases that may notice, as they were made for the sound schema."""
-        for name in mutant.shown_by or (blank.promise,):
-            for direction in self.promises[name].directions:
-                ready = self._ready.get((name, direction))
-                if ready is None:
-                    # rows are asked for in a database as it is, not in a world that something was taken away from
-                    self.session.enter(())
-                    ready = Ready.made(self.sound, name, self.promises[name], direction)
-                    self._ready[name, direction] = ready
-                yield ready
+        for name, direction in self._judges(blank, mutant):
+            ready = self._ready.get((name, direction))
+            if ready is None:
+                # rows are asked for in a database as it is, not in a world that something was taken away from
+                self.session.enter(())
+                ready = Ready.made(self.sound, name, self.promises[name], direction)
+                self._ready[name, direction] = ready
+            yield ready
+
+    def _judges(self, blank: Judged, mutant: Mutant) -> Iterator[tuple[str, Direction]]:
+        """Whose cases these are."""
+        names = mutant.shown_by or (blank.promise,)
+        return ((name, direction) for name in names for direction in self.promises[name].directions)
 
     def _laid(self, blank: Judged, promise: Promise, mutant: Mutant) -> tuple[Judged | None, bool]:
         """Lay the mutant over the rows that the cases are about; what noticed it, and whether that could be done."""
@@ -202,6 +213,10 @@ class Judge:
 def told_ddl(mutant: Mutant) -> str:
     """A mutant's statements as SQL to paste."""
     return ";\n".join(paste(s) for s in mutant.ddl) + ";"
+
+
+def _impaired(blank: Judged, refused: Refusal) -> Judged:
+    return replace(blank, fate="impaired", reason=f"{refused.sqlstate} {refused.message}")
 
 
 def _noticed(blank: Judged, ready: Ready, evidence: Evidence | None) -> Judged | None:

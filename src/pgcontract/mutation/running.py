@@ -26,6 +26,8 @@ from pgcontract.workers import Known, Worker, worked
 
 INDEXES = frozenset({"index", "full text"})
 SHALLOW = "512kB"
+IMPATIENT = "3s"
+"""What a case takes is milliseconds; a mutant that never ends is to be noticed, not waited for."""
 SUPERUSER = Statement("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
 
 
@@ -122,6 +124,8 @@ class _Frozen:
         if worker.session.ask(SUPERUSER):
             # what calls itself for ever is seen to do so sooner
             worker.session.set("max_stack_depth", SHALLOW)
+        worker.session.timeout = IMPATIENT
+        worker.session.set("statement_timeout", IMPATIENT)
         covered = dict(promises(self.catalog))
         return Judge(
             worker.session, self.catalog, covered, worker.prover, worker.exploration, self.read, applied=applied
