@@ -26,6 +26,7 @@ DEFAULT_EXAMPLES = 25
 TIME_LIMIT = 120.0
 """Seconds that a direction may take: ten times what the slowest of ten thousand promises of public schemas took."""
 FEW = 4
+CANCELED = "57014"
 DECIDED = "every example was decided by something else: "
 
 
@@ -291,10 +292,12 @@ class _Trial:
     def _confirmed(self, contradiction: Contradiction) -> bool:
         """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see.
 
-        In a world that is to stay, it is shown again there.
+        In a world that is to stay, it is shown again there; what did not end need not be waited for again.
         """
         if self._kept is not None:
-            return self._try(contradiction.change) is not None
+            refusal = contradiction.seen.refusal
+            endless = refusal is not None and refusal.sqlstate == CANCELED
+            return endless or self._try(contradiction.change) is not None
         self._session.leave()
         if self._session.enter(self._setup) is not None:
             return False

@@ -26,7 +26,7 @@ from pgcontract.workers import Known, Worker, worked
 
 INDEXES = frozenset({"index", "full text"})
 SHALLOW = "512kB"
-IMPATIENT = "3s"
+IMPATIENT = "2s"
 """What a case takes is milliseconds; a mutant that never ends is to be noticed, not waited for."""
 SUPERUSER = Statement("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
 
