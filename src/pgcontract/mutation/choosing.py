@@ -52,9 +52,7 @@ def chosen(catalog: Catalog, plan: Plan, roles: Mapping[str, str]) -> list[Chose
     every = [
         (id_, promise, mutant)
         for id_, promise in promises(catalog)
-        if isinstance(promise, Mutable)
-        and (promise.kind in kinds or not (kinds or published))
-        and _wanted(id_, plan.only)
+        if isinstance(promise, Mutable) and asked(id_, promise.kind)
         for mutant in _mutants(promise, catalog, roles)
         if not operators or mutant.operator in operators
     ]
