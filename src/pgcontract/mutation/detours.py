@@ -10,7 +10,7 @@ from pgcontract.promises.mutants.detours import REACHED
 from pgcontract.rows.statements import Statement
 from pgcontract.session import Session
 
-ENOUGH = 20
+ENOUGH = 10
 """Changes that must have gone the other way, with the same rows at the end, before a way counts as a short cut."""
 
 
