@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pgcontract.model import Function, Name
+from pgcontract.model import Catalog, Column, Function, Name, Table, Trigger
 from pgcontract.promises.mutants.bodies import planted
 from pgcontract.promises.mutants.detours import detours
+from pgcontract.promises.mutants.triggers import trigger_mutants
 
 
 def equivalent(body: str) -> set[str]:
@@ -89,6 +92,38 @@ END
     assert not any(d.equivalent for d in after if d.place == "NEW.left := OLD.total;")
     outside = planted(body.format("").replace("RETURN NEW", "NEW.left := OLD.total;\n  RETURN NEW"))
     assert not any(d.equivalent for d in outside if d.place == "NEW.left := OLD.total;")
+
+
+MOVE = Trigger(
+    "moved",
+    "AFTER",
+    ("UPDATE",),
+    "ROW",
+    Name("public", "move"),
+    update_columns=("chat_id",),
+    when="(old.chat_id <> new.chat_id)",
+)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "others", "same"),
+    [
+        (MOVE, (), True),
+        (replace(MOVE, when="(old.chat_id <> new.chat_id) OR new.kept"), (), False),
+        (replace(MOVE, when="(old.kept <> new.kept)"), (), False),
+        (replace(MOVE, when=None), (), False),
+        (MOVE, (replace(MOVE, name="writes", timing="BEFORE"),), False),
+        (MOVE, (replace(MOVE, name="follows"),), True),
+    ],
+)
+def test_a_trigger_that_wants_a_column_to_change_need_not_say_of_which_it_is(
+    trigger: Trigger, others: tuple[Trigger, ...], *, same: bool
+) -> None:
+    """Unless something else may change it, or something else is wanted."""
+    table = Table(Name("public", "members"), (Column("chat_id", "uuid"),), triggers=(trigger, *others))
+    mutants = trigger_mutants(Catalog(tables=(table,)), table.name, trigger)
+    (mutant,) = [m for m in mutants if m.operator == "drop_columns"]
+    assert (mutant.equivalent is not None) is same
 
 
 SHORT_CUT = """

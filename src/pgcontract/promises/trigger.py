@@ -118,8 +118,7 @@ class TriggerPromise:
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """Gone, off, at other events."""
-        del catalog
-        return trigger_mutants(self.table, self.trigger)
+        return trigger_mutants(catalog, self.table, self.trigger)
 
     def owns(self, refusal: Refusal) -> bool:
         """What the function raises itself."""

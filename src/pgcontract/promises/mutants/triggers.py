@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from pgcontract.model import Function, Name, Trigger
+from pgcontract.model import Catalog, Function, Name, Table, Trigger
 from pgcontract.promises.definitions import create_function, create_trigger, drop_trigger
 from pgcontract.promises.mutants.base import Mutant
 from pgcontract.promises.mutants.bodies import planted
@@ -17,12 +17,25 @@ SCANNED = frozenset({"plpgsql"})
 """Languages whose bodies are changed."""
 
 
-def trigger_mutants(table: Name, trigger: Trigger) -> Iterator[Mutant]:
+def trigger_mutants(catalog: Catalog, table: Name, trigger: Trigger) -> Iterator[Mutant]:
     """The trigger gone, off, at other events, at another time, for other rows."""
     gone = drop_trigger(table, trigger)
     for what, other in trigger_defects(trigger):
         operator, _, rest = what.partition(" ")
-        yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())))
+        same = _same(catalog.table(table), trigger) if operator == "drop_columns" else None
+        yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())), same)
+
+
+def _same(table: Table | None, trigger: Trigger) -> str | None:
+    """Why a trigger of UPDATE OF a column may as well be one of any UPDATE: it wants the column to have changed."""
+    if table is None or len(trigger.update_columns) != 1 or trigger.when is None or " OR " in trigger.when:
+        return None
+    column, when = trigger.update_columns[0], trigger.when.lower()
+    changes = (f"old.{column} {word} new.{column}" in when for word in ("<>", "is distinct from"))
+    writers = (t for t in table.triggers if t.timing == "BEFORE" and t.level == "ROW" and "UPDATE" in t.events)
+    if not any(changes) or any(writers):
+        return None
+    return f"its condition is false where {column} is not SET, since no BEFORE trigger writes it"
 
 
 def function_mutants(function: Function, shown_by: tuple[str, ...]) -> Iterator[Mutant]:
