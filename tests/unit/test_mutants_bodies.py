@@ -113,6 +113,7 @@ MOVE = Trigger(
         (replace(MOVE, when="(old.kept <> new.kept)"), (), False),
         (replace(MOVE, when=None), (), False),
         (MOVE, (replace(MOVE, name="writes", timing="BEFORE"),), False),
+        (replace(MOVE, timing="BEFORE"), (), True),
         (MOVE, (replace(MOVE, name="follows"),), True),
     ],
 )

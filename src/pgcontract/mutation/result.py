@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 FORMAT = 1
 
 Fate = Literal["killed by proof", "killed by drift only", "survived", "equivalent", "impaired"]
+ALIVE: Final[tuple[Fate, ...]] = ("survived", "killed by drift only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Judged:
     @property
     def alive(self) -> bool:
         """Whether no proof has killed it and nobody has given a reason for that."""
-        return self.fate in ("survived", "killed by drift only") and self.listed is None
+        return self.fate in ALIVE and self.listed is None
 
     def told(self, again: str) -> str:
         """What a survivor is, what would have to differ, and how to try harder: ``again`` begins that command."""
@@ -58,13 +59,21 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All mutants of one system. ``unjustified`` are the indexes whose loss nobody would notice."""
+    """All mutants of one system.
+
+    ``unjustified`` are the indexes whose loss nobody would notice.
+    """
 
     postgresql: str
     system: str
     seconds: float
     judged: tuple[Judged, ...]
     unjustified: tuple[str, ...] = ()
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The mutants that survivors.toml lists and that do not live."""
+        return tuple(j.id for j in self.judged if j.listed is not None and j.fate not in ALIVE)
 
     def of(self, *fates: Fate) -> tuple[Judged, ...]:
         """The mutants of these fates."""

@@ -47,6 +47,8 @@ def show(console: Console, result: Result, path: str, *, again: str, quiet: bool
         told = Text(f"{judged.told(again)}\n")
         told.stylize("yellow", 0, len(judged.fate))
         console.print(told)
+    for id_ in result.stale:
+        console.print(Text.assemble(("no survivor ", "yellow"), f"{id_}: survivors.toml lists it without need"))
     for index in result.unjustified:
         why = "no hot query names it, no foreign key is looked up by it, and it keeps nothing unique"
         console.print(Text.assemble(("unjustified ", "yellow"), f"{index}: {why}"))

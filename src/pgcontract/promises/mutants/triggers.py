@@ -32,10 +32,10 @@ def _same(table: Table | None, trigger: Trigger) -> str | None:
         return None
     column, when = trigger.update_columns[0], trigger.when.lower()
     changes = (f"old.{column} {word} new.{column}" in when for word in ("<>", "is distinct from"))
-    writers = (t for t in table.triggers if t.timing == "BEFORE" and t.level == "ROW" and "UPDATE" in t.events)
-    if not any(changes) or any(writers):
+    before = (t for t in table.triggers if t.timing == "BEFORE" and t.level == "ROW" and "UPDATE" in t.events)
+    if not any(changes) or any(t.name != trigger.name for t in before):
         return None
-    return f"its condition is false where {column} is not SET, since no BEFORE trigger writes it"
+    return f"its condition is false where {column} is not SET, since no other BEFORE trigger writes it"
 
 
 def function_mutants(function: Function, shown_by: tuple[str, ...]) -> Iterator[Mutant]:
