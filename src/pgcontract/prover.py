@@ -221,7 +221,22 @@ class _Trial:
             self._judged(change, one, next(references) if change.reference else None)
             for change, one in zip(changes, seen, strict=True)
         )
-        return next((c for c in found if c is not None), None)
+        return next((c for c in found if c is not None and (self._kept is None or self._again(c))), None)
+
+    def _again(self, contradiction: Contradiction) -> bool:
+        """Whether it shows again, beside what the reference gives now.
+
+        Which of several constraints refuses first may hang on where rows lie, and so on what was rolled back before.
+        What did not end need not be waited for again.
+        """
+        refusal = contradiction.seen.refusal
+        if refusal is not None and refusal.sqlstate == CANCELED:
+            return True
+        kept, self._kept = self._kept, None
+        try:
+            return self._try(contradiction.change) is not None
+        finally:
+            self._kept = kept
 
     def _references(self, compared: Sequence[Change]) -> list[Seen]:
         """What the references of these changes give."""
@@ -292,12 +307,10 @@ class _Trial:
     def _confirmed(self, contradiction: Contradiction) -> bool:
         """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see.
 
-        In a world that is to stay, it is shown again there; what did not end need not be waited for again.
+        In a world that is to stay it has been, there.
         """
         if self._kept is not None:
-            refusal = contradiction.seen.refusal
-            endless = refusal is not None and refusal.sqlstate == CANCELED
-            return endless or self._try(contradiction.change) is not None
+            return True
         self._session.leave()
         if self._session.enter(self._setup) is not None:
             return False
