@@ -14,6 +14,7 @@ from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.mutation import Plan, Result, mutate
 from pgcontract.server import Server
 from pgcontract.system import System
+from tests.contract.fix_messenger import MESSENGER
 
 SHOP = """
 CREATE TYPE size AS ENUM ('small', 'large');
@@ -195,3 +196,12 @@ def test_nothing_to_mutate(system: Path) -> None:
     assert result.returncode == 2
     assert "no such mutant" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.thorough
+def test_what_rows_lie_in_another_order_says_is_no_kill(pgcontract_server: Server) -> None:
+    """Which constraint refuses first may change with what was rolled back: the order of locks alone is no behaviour."""
+    only = ("subtract_unread()", "messages.message_move", "chat_participants.participant_move")
+    found = mutated(pgcontract_server, MESSENGER, Plan(only=only, workers=1))
+    orders = [j.fate for j in found.judged if "ASC → DESC" in j.what]
+    assert orders == ["killed by drift only"] * 2
