@@ -147,7 +147,7 @@ class Prover:
         there for the next time.
         """
         if cases.missing is not None:
-            return Evidence(direction, missing=cases.missing)
+            return Evidence(direction, missing=cases.missing, reason=cases.reason)
         evidence = _Trial(self, promise, direction, cases, kept).evidence()
         if cases.prepared and kept is None:
             # the next promise asks for its rows in a database as it is, not without what was taken away for this one

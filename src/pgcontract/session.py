@@ -85,10 +85,11 @@ class Session:
         self._counter = 0
         self._mark: bytes | None = None
         self._altered: tuple[Statement, ...] = ()
-        self._world: tuple[Statement, ...] | None = None
         self._overlaid = False
+        self._world: tuple[Statement, ...] | None = None
+        self._end: float | None = None
         self.timeout = STATEMENT_TIMEOUT
-        """How long a statement may take, where nobody has set another time for a while."""
+        """How long a statement may take."""
         self.entered = 0
         """How often a world has been entered: as long as this stays, ``now()`` and all rows of the world do."""
         for setting in SETTINGS:
@@ -125,8 +126,7 @@ class Session:
     def overlay(self, ddl: Sequence[Statement]) -> Refusal | None:
         """Put these statements on top of the world, in place of those that were put there before; none: none.
 
-        Returns what refused them: then the world is as it was. Unlike what ``alter`` puts below it, they go when the
-        world is left, cost no new world, and ``now()`` stands still from one to the next.
+        Returns what refused them: then the world is as it was. They go when it is left.
         """
         if self._world is None:
             return None
@@ -139,11 +139,8 @@ class Session:
         refused = self._pipeline(ddl, None, prepare=False).refusal
         self._plain()
         if refused is None:
-            # the inner savepoint is in the place of the outer one, until it is released
-            self._send("SAVEPOINT example")
             self._overlaid = True
-        else:
-            self._send(ROLLBACK.decode())
+        self._send("SAVEPOINT example" if refused is None else ROLLBACK.decode())
         return refused
 
     def forget(self) -> None:
