@@ -16,6 +16,7 @@ from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.errors import ServerError, UsageError
 from pgcontract.invariants import Exploration, Invariant, invariants_of, verdicts
 from pgcontract.model import Verdict
+from pgcontract.mutation import Analyst, Judged, Plan, chosen
 from pgcontract.promises import promises
 from pgcontract.promises.base import Direction, Promise
 from pgcontract.prover import Evidence, Prover, counterexample
@@ -27,6 +28,10 @@ from pgcontract.system import System
 
 class BrokenPromise(AssertionError):
     """A promise that was contradicted. The message is SQL to paste into psql, and the command that replays it."""
+
+
+class UnnoticedMutants(AssertionError):
+    """Mutants of a promise that no proof has killed. The message is their DDL and the command that tries harder."""
 
 
 class UnprovenPromise(AssertionError):
@@ -57,21 +62,45 @@ def _listed(path: Path) -> Baseline:
     return read_baseline(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Mutated:
+    """One promise of one system with all of its mutants."""
+
+    system: System
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.system.name}/{self.id}"
+
+
+@cache
+def mutated(path: Path) -> tuple[Mutated, ...]:
+    """Every promise of a system's frozen contract that has mutants. Reads files only; raises as ``cases`` does."""
+    system = _under_contract(path)
+    found = chosen(read(system.contract).catalog, Plan(), {})
+    return tuple(Mutated(system, id_) for id_ in dict.fromkeys(one.id for one in found))
+
+
 @cache
 def cases(path: Path) -> tuple[Case, ...]:
     """Every case of a system's frozen contract, in the contract's order, then its invariants. Reads files only.
 
     Raises UsageError where there is no contract, ContractError or InvariantError where a file cannot be read.
     """
+    system = _under_contract(path)
+    frozen = read(system.contract).catalog
+    promised: list[tuple[str, Promise | Invariant]] = [*promises(frozen)]
+    invariants = [(invariant.id, invariant) for invariant in invariants_of(system)]
+    return tuple(Case(system, id_, p, d) for id_, p in (*promised, *invariants) for d in p.directions)
+
+
+def _under_contract(path: Path) -> System:
     system = System.load(path)
     if not system.contract.exists():
         raise UsageError(
             "The system has no contract yet.", where=str(system.contract), remedy=f"Freeze it: pgcontract freeze {path}"
         )
-    frozen = read(system.contract).catalog
-    promised: list[tuple[str, Promise | Invariant]] = [*promises(frozen)]
-    invariants = [(invariant.id, invariant) for invariant in invariants_of(system)]
-    return tuple(Case(system, id_, p, d) for id_, p in (*promised, *invariants) for d in p.directions)
+    return system
 
 
 @dataclass
@@ -93,6 +122,7 @@ class Harness:
     examples: int
     seed: int
     _open: dict[Path, _Opened] = field(default_factory=dict)
+    _analysts: dict[Path, Analyst] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def prove(self, case: Case) -> Evidence:
@@ -120,12 +150,31 @@ class Harness:
             raise UnprovenPromise(f"{case.id} is unproven: {evidence.missing}{told}\n\nreplay: {self._replay(case)}")
         return evidence
 
+    def mutate(self, mutated: Mutated) -> Sequence[Judged]:
+        """Judge all mutants of one promise.
+
+        Raises UnnoticedMutants, and ServerError when the server goes away.
+        """
+        system = mutated.system
+        try:
+            judged = self._analyst(system).judged(mutated.id)
+        except ServerError:
+            self.server.check()
+            raise
+        alive = [one for one in judged if one.alive]
+        if alive:
+            words = ["pgcontract", "mutate", _place(system), "--examples", str(10 * self.examples)]
+            told = "\n\n".join(one.told(shlex.join(words)) for one in alive)
+            raise UnnoticedMutants(f"{len(alive)} of {len(judged)} mutants of {mutated.id} go unnoticed.\n\n{told}")
+        return judged
+
     def close(self) -> None:
         """Drop the clones; the server is left running."""
         # a server that has gone took its clones along, and that it has gone was told where it was noticed
         with suppress(ServerError):
             self._stack.close()
         self._open.clear()
+        self._analysts.clear()
 
     def _explored(self, opened: _Opened, case: Case) -> Evidence:
         """The verdict of an invariant: all of a system's are asked in the same histories."""
@@ -157,7 +206,19 @@ class Harness:
             self._open[system.contract] = _Opened(prover, differences, exploration)
         return self._open[system.contract]
 
+    def _analyst(self, system: System) -> Analyst:
+        if system.contract not in self._analysts:
+            stage = self._stack.enter_context(staged(system, self.server, self.choice))
+            plan = Plan(examples=self.examples, seed=self.seed)
+            self._analysts[system.contract] = analyst = Analyst(stage, read(system.contract), plan)
+            self._stack.callback(analyst.close)
+        return self._analysts[system.contract]
+
     def _replay(self, case: Case) -> str:
-        words = ["pgcontract", "verify", str(case.system.sql_file or case.system.root), "--only", case.id]
+        words = ["pgcontract", "verify", _place(case.system), "--only", case.id]
         words += ["--examples", str(self.examples), "--seed", str(self.seed)]
         return shlex.join(words + (["--pg", str(self.choice.major)] if self.choice.major else []))
+
+
+def _place(system: System) -> str:
+    return str(system.sql_file or system.root)

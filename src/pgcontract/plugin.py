@@ -23,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from pgcontract.database import Database, Transaction
     from pgcontract.ephemeral import ServerChoice
-    from pgcontract.harness import Case, Harness
+    from pgcontract.harness import Case, Harness, Mutated
     from pgcontract.server import Server
     from pgcontract.strategies import Configure, Overrides, Rows, Strategies, Worlds
     from pgcontract.workbench import Workbench
@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--pg-bin", metavar="FOLDER", help="the folder that holds postgres and initdb")
     group.addoption("--dsn", metavar="DSN", help="a server of yours, on which databases are created and dropped")
     group.addoption("--contract-examples", type=int, default=25, metavar="N", help="drawn examples a direction")
+    group.addoption("--contract-mutants", action="store_true", help="would the proofs notice? a test a promise")
     group.addoption("--contract-seed", type=int, default=0, metavar="N", help="draws other examples")
 
 
@@ -76,9 +77,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Collect the contracts by themselves where no test asks for them and no path was given."""
-    if not _paths_given(config) and not any("promise" in getattr(item, "fixturenames", ()) for item in items):
-        for path in _systems(config):
-            items += _contract_file(session, path).collect()
+    if _paths_given(config):
+        return
+    asked = any("promise" in getattr(item, "fixturenames", ()) for item in items)
+    for path in _systems(config):
+        contract = _contract_file(session, path)
+        items += [] if asked else contract.promised()
+        items += contract.mutated()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractFile | None:
@@ -247,14 +252,39 @@ class ContractFile(pytest.File):
         self._system = system
 
     def collect(self) -> list[pytest.Item]:
+        """One item a promise and direction, and one for a promise's mutants where they are asked for."""
+        return [*self.promised(), *self.mutated()]
+
+    def promised(self) -> list[pytest.Item]:
         """One item a promise and direction."""
         from pgcontract.harness import cases  # noqa: PLC0415 - only where a contract is collected
 
         found = _told(lambda _: cases(self._system), self.config)
         return [ContractItem.from_parent(self, name=f"{CONTRACT}[{case}]", case=case) for case in found]
 
+    def mutated(self) -> list[pytest.Item]:
+        """One item for all mutants of a promise, where ``--contract-mutants`` asks for them."""
+        if not self.config.getoption("--contract-mutants"):
+            return []
+        from pgcontract.harness import mutated  # noqa: PLC0415
 
-class ContractItem(pytest.Item):
+        found = _told(lambda _: mutated(self._system), self.config)
+        return [MutantsItem.from_parent(self, name=f"mutants[{one}]", mutated=one) for one in found]
+
+
+class _Item(pytest.Item):
+    """A test that no function stands for."""
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Tell the counterexample, not our frames."""
+        return str(excinfo.value) if excinfo.errisinstance(AssertionError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the promise stands."""
+        return self.path, None, self.name
+
+
+class ContractItem(_Item):
     """One direction of one promise."""
 
     def __init__(self, *, case: Case, **rest: Any) -> None:
@@ -266,13 +296,17 @@ class ContractItem(pytest.Item):
         """Prove it."""
         self._promised.prove()
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Tell the counterexample, not our frames."""
-        return str(excinfo.value) if excinfo.errisinstance(AssertionError) else super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the promise stands."""
-        return self.path, None, self.name
+class MutantsItem(_Item):
+    """All mutants of one promise: proofs must notice each."""
+
+    def __init__(self, *, mutated: Mutated, **rest: Any) -> None:
+        super().__init__(**rest)
+        self._mutated = mutated
+
+    def runtest(self) -> None:
+        """Judge them."""
+        _told(lambda config: _harness(config).mutate(self._mutated), self.config)
 
 
 def _told(make: Callable[[pytest.Config], Result], config: pytest.Config) -> Result:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 
 from pgcontract.contract import table_id
@@ -28,6 +30,7 @@ TIME_LIMIT = 120.0
 FEW = 4
 MOST_SHOWN = 6
 """Examples of which the values are told, a direction."""
+CANCELED = "57014"
 DECIDED = "every example was decided by something else: "
 
 
@@ -43,6 +46,42 @@ class Evidence:
     reason: Reason = Reason.NO_ROW
     shown: tuple[str, ...] = ()
     """Values of the first examples that held, which are the boundaries."""
+
+
+@dataclass
+class References:
+    """What references gave in one world: there clocks stand still, so that it need not be asked again.
+
+    ``repeatable``: nothing that lies over the world changes them; otherwise nothing is kept.
+    """
+
+    repeatable: bool
+    _world: int = 0
+    _seen: dict[int, tuple[Change, Seen]] = field(default_factory=dict)
+    _guarded: dict[int, tuple[Change, bool]] = field(default_factory=dict)
+
+    def known(self, change: Change, world: int) -> Seen | None:
+        """What this change's reference gave in this world, if it was asked before."""
+        if world != self._world:
+            self._seen.clear()
+            self._world = world
+        found = self._seen.get(id(change))
+        return None if found is None else found[1]
+
+    def keep(self, change: Change, seen: Seen) -> None:
+        """What it gave in the world that was last asked for."""
+        if self.repeatable:
+            # the change is kept as well, so that nothing else gets its identity
+            self._seen[id(change)] = change, seen
+
+    def guarded(self, change: Change, ask: Callable[[], bool]) -> bool:
+        """Whether a case is what it claims to be; asked once where nothing that lies over the world changes that."""
+        found = self._guarded.get(id(change))
+        if found is None:
+            found = change, ask()
+            if self.repeatable:
+                self._guarded[id(change)] = found
+        return found[1]
 
 
 class Contradicted(AssertionError):
@@ -108,12 +147,16 @@ class Prover:
             # rows are made from the live catalog, and it has no such column any more
             return Cases(missing=f"the live table has no column {error}", reason=Reason.GONE)
 
-    def tried(self, promise: Promise, direction: Direction, cases: Cases) -> Evidence:
-        """The evidence of cases that were made before."""
+    def tried(self, promise: Promise, direction: Direction, cases: Cases, kept: References | None = None) -> Evidence:
+        """The evidence of cases that were made before.
+
+        ``kept``: the session stays in the cases' world, with whatever lies over it, and what references gave is kept
+        there for the next time.
+        """
         if cases.missing is not None:
             return Evidence(direction, missing=cases.missing, reason=cases.reason)
-        evidence = _Trial(self, promise, direction, cases).evidence()
-        if cases.prepared:
+        evidence = _Trial(self, promise, direction, cases, kept).evidence()
+        if cases.prepared and kept is None:
             # the next promise asks for its rows in a database as it is, not without what was taken away for this one
             self.session.enter(())
         return evidence
@@ -128,14 +171,17 @@ def _rewrites(table: Table) -> bool:
 class _Trial:
     """One direction of one promise, tried."""
 
-    def __init__(self, prover: Prover, promise: Promise, direction: Direction, cases: Cases) -> None:
+    def __init__(
+        self, prover: Prover, promise: Promise, direction: Direction, cases: Cases, kept: References | None
+    ) -> None:
         self._session = prover.session
         self._promise = promise
         self._direction = direction
         self._cases = cases
         self._examples = prover.examples
         self._seed = prover.seed
-        self._setup = (*(cases.world.setup if cases.world else ()), *cases.prepared)
+        self._setup = cases.setup
+        self._kept = kept
         self._present = promise.present(prover.worlds)
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         self._held = 0
@@ -174,7 +220,8 @@ class _Trial:
 
     def _try_all(self, changes: Sequence[Change]) -> Contradiction | None:
         """The first contradiction among many cases: a few, then ever more at once, since a broken one may be slow."""
-        start, size = 0, FEW
+        # where many have been tried before, the first one is the likeliest
+        start, size = 0, FEW if self._kept is None else 1
         while start < len(changes):
             found = self._try_some(changes[start : start + size])
             if found is not None:
@@ -186,12 +233,40 @@ class _Trial:
         """The first contradiction among cases that are all run."""
         seen = self._run([(c.layer, c.statements) for c in changes])
         compared = [change for change in changes if change.reference]
-        references = iter(self._run([(c.instead, (*c.setup, *c.reference)) for c in compared]))
+        references = iter(self._references(compared))
         found = (
             self._judged(change, one, next(references) if change.reference else None)
             for change, one in zip(changes, seen, strict=True)
         )
-        return next((c for c in found if c is not None), None)
+        return next((c for c in found if c is not None and (self._kept is None or self._again(c))), None)
+
+    def _again(self, contradiction: Contradiction) -> bool:
+        """Whether it shows again, beside what the reference gives now.
+
+        Which of several constraints refuses first may hang on where rows lie, and so on what was rolled back before.
+        What did not end need not be waited for again.
+        """
+        refusal = contradiction.seen.refusal
+        if refusal is not None and refusal.sqlstate == CANCELED:
+            return True
+        kept, self._kept = self._kept, None
+        try:
+            return self._try(contradiction.change) is not None
+        finally:
+            self._kept = kept
+
+    def _references(self, compared: Sequence[Change]) -> list[Seen]:
+        """What the references of these changes give."""
+        if self._kept is None:
+            return self._run([(c.instead, (*c.setup, *c.reference)) for c in compared])
+        world = self._session.entered
+        known = [self._kept.known(change, world) for change in compared]
+        asked = [change for change, seen in zip(compared, known, strict=True) if seen is None]
+        answers = self._run([(c.instead, (*c.setup, *c.reference)) for c in asked])
+        for change, seen in zip(asked, answers, strict=True):
+            self._kept.keep(change, seen)
+        new = iter(answers)
+        return [next(new) if seen is None else seen for seen in known]
 
     def _run(self, cases: Sequence[tuple[tuple[Statement, ...], tuple[Statement, ...]]]) -> list[Seen]:
         """What came of each case; cases with the same layer share it."""
@@ -203,7 +278,7 @@ class _Trial:
 
     def _judged(self, change: Change, seen: Seen, reference: Seen | None) -> Contradiction | None:
         outcome = judge(self._promise, change, seen, present=self._present, reference=reference)
-        if outcome is Outcome.BROKEN and change.guard is not None and not self._session.ask(change.guard()):
+        if outcome is Outcome.BROKEN and change.guard is not None and not self._guarded(change, change.guard):
             outcome = Outcome.BLOCKED
         if outcome is Outcome.BROKEN and seen.refusal is None and self._present and self._rewritten:
             said = "a BEFORE trigger or a rule may have changed the row, or not stored it"
@@ -219,6 +294,12 @@ class _Trial:
         else:
             return Contradiction(change, seen, self._setup)
         return None
+
+    def _guarded(self, change: Change, guard: Callable[[], Statement]) -> bool:
+        def ask() -> bool:
+            return self._session.ask(guard())
+
+        return ask() if self._kept is None else self._kept.guarded(change, ask)
 
     def _drawn(self, strategy: SearchStrategy[Change]) -> Contradiction | None:
         """Draw first and try them together; only where one contradicts, draw the same again, try each, and shrink."""
@@ -243,7 +324,12 @@ class _Trial:
         return smallest
 
     def _confirmed(self, contradiction: Contradiction) -> bool:
-        """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see."""
+        """Whether the contradiction shows again in a fresh transaction, as somebody who pastes it would see.
+
+        In a world that is to stay it has been, there.
+        """
+        if self._kept is not None:
+            return True
         self._session.leave()
         if self._session.enter(self._setup) is not None:
             return False
@@ -271,7 +357,9 @@ def explore(
         if contradicted(change):
             raise Contradicted
 
-    with suppress(Contradicted):
+    with suppress(Contradicted), warnings.catch_warnings():
+        # it describes what it found, and a world with long values is long
+        warnings.simplefilter("ignore", HypothesisWarning)
         search()
 
 

@@ -85,8 +85,13 @@ class Session:
         self._counter = 0
         self._mark: bytes | None = None
         self._altered: tuple[Statement, ...] = ()
+        self._overlaid = False
         self._world: tuple[Statement, ...] | None = None
         self._end: float | None = None
+        self.timeout = STATEMENT_TIMEOUT
+        """How long a statement may take."""
+        self.entered = 0
+        """How often a world has been entered: as long as this stays, ``now()`` and all rows of the world do."""
         for setting in SETTINGS:
             self._send(setting)
         self._begin()
@@ -115,7 +120,34 @@ class Session:
             self._plain()
             self._send("SAVEPOINT example")
             self._world = key
+            self.entered += 1
         return seen.refusal
+
+    def overlay(self, ddl: Sequence[Statement]) -> Refusal | None:
+        """Put these statements on top of the world, in place of those that were put there before; none: none.
+
+        Returns what refused them: then the world is as it was. They go when it is left.
+        """
+        if self._world is None:
+            return None
+        if self._overlaid:
+            self._send(f"{ROLLBACK.decode()}; RELEASE SAVEPOINT example")
+            self._overlaid = False
+        self._send(ROLLBACK.decode())
+        if not ddl:
+            return None
+        refused = self._pipeline(ddl, None, prepare=False).refusal
+        self._plain()
+        if refused is None:
+            self._overlaid = True
+        self._send("SAVEPOINT example" if refused is None else ROLLBACK.decode())
+        return refused
+
+    def forget(self) -> None:
+        """Have nothing prepared any more: where a type was made anew, statements know it by its old number."""
+        self._send("DEALLOCATE ALL")
+        self._prepared.clear()
+        self._met.clear()
 
     def set(self, setting: str, value: str | None) -> None:
         """Change a setting for the rest of the session, as SET does; None takes the database's own value."""
@@ -130,7 +162,7 @@ class Session:
         Returns what refused them: then the database is as it is, too.
         """
         self._leave_world()
-        self._forget()
+        self.forget()
         self._altered = tuple(ddl)
         refused = self._begin()
         if refused is not None:
@@ -288,10 +320,11 @@ class Session:
 
     def _leave_world(self) -> None:
         self._world = self._mark = None
+        self._overlaid = False
         self._send("ROLLBACK")
         # what alters the database may make a type anew: a prepared statement would know it by its old number
         if self._altered or len(self._prepared) > MOST_PREPARED:
-            self._forget()
+            self.forget()
 
     def _begin(self) -> Refusal | None:
         self._send("BEGIN")
@@ -300,12 +333,6 @@ class Session:
             self._plain()
             self._send("SAVEPOINT base")
         return refused
-
-    def _forget(self) -> None:
-        """Have nothing prepared any more."""
-        self._send("DEALLOCATE ALL")
-        self._prepared.clear()
-        self._met.clear()
 
     def _apart(self, statement: Statement) -> Seen:
         """Run one statement, rolled back to whatever savepoint is the innermost."""
@@ -460,6 +487,9 @@ def _refusal(result: pq.abc.PGresult, position: int) -> Refusal:
         datatype=diagnostic(_FIELD.DATATYPE_NAME),
         context=diagnostic(_FIELD.CONTEXT),
         place=int(place) if (place := diagnostic(_FIELD.STATEMENT_POSITION)) else None,
+        schema=diagnostic(_FIELD.SCHEMA_NAME),
+        detail=diagnostic(_FIELD.MESSAGE_DETAIL),
+        hint=diagnostic(_FIELD.MESSAGE_HINT),
     )
 
 

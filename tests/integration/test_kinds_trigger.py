@@ -51,7 +51,6 @@ SAME = "both names have the same value there"
 SIGN = "signs are 1 and -1: the condition holds for the same rows"
 AGAIN = "what is known is looked up or worked out again, and is the same"
 CLOCK = "no stamp is the very moment at which it is looked at"
-TOLD = "only what is told to people"
 NOTHING = "the loop runs once more, for NULL, which is no row's key"
 KEYED = "no two of these rows are alike: they have their table's key, and those of each side a sign"
 FOLLOWED = "items' own trigger has the job follow them first, so that nothing is left to contradict"
@@ -72,15 +71,11 @@ EQUIVALENT: dict[str, str] = {
     r"advance_last_message replace_operator: > → >= in WHEN \(last_message_at": SAME,
     r"touch_messages drop_condition: message_id IS NOT NULL → TRUE": NOTHING,
     r"release_last_message drop_condition: id = OLD\.chat_id AND": SAME,
-    r"require_content swap_names: NEW → OLD in RAISE EXCEPTION": TOLD,
-    r"require_content change_text: .* in (SCHEMA|TABLE|HINT) =": TOLD,
     r"(add|subtract)_unread shift_constant: 1 → \(0\) in SELECT .*OFFSET 1\)": GENERAL,
     r"change_unread replace_operator: <= → < in IF": GENERAL,
     # optimizer
     r"apply_plan swap_names: OLD → NEW in (\(SELECT monthly_credits|NEW\.credits_used_month :=)": SAME,
     r"stamp_job swap_names: OLD → NEW in (WHEN 'CANCELED' THEN|ELSE COALESCE\()": SAME,
-    r"refuse_contradiction swap_names: NEW → OLD in RAISE EXCEPTION": TOLD,
-    r"refuse_contradiction change_text: .* in HINT": TOLD,
     r"refuse_contradiction swap_names: NEW → OLD in SELECT .*'(DONE|PENDING', 'RUNNING)', 'FAILED'\)": FOLLOWED,
     # social_selling
     rf"{SHORT_CUTS} delete_statement: PERFORM FROM (inserted|changed|deleted) OFFSET 1;": GENERAL,

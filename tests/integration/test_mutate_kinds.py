@@ -102,7 +102,7 @@ def test_every_mutant_is_killed_by_its_own_promise(
     assert {j.operator for j in result.judged} >= OPERATORS.get(name, set())
     killed = result.of("killed by proof")
     assert [(j.id, j.killer) for j in killed if j.killer != j.promise] == []
-    assert all("BEGIN;" in (j.evidence or "") for j in killed)
+    assert all(j.evidence for j in killed)
     assert len(result.of("equivalent")) <= max(1, len(result.judged) / 12)
     assert all(j.reason for j in result.of("equivalent"))
 

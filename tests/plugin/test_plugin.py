@@ -33,10 +33,15 @@ CREATE TABLE orders (
 @pytest.fixture
 def frozen(shop: Path, pgcontract_server: Server) -> Path:
     """The system, with its contract frozen."""
-    system = System.load(shop)
-    with staged(system, pgcontract_server, ServerChoice()) as stage:
-        write(system.contract, Contract(system.name, stage.read_catalog()))
+    freeze(shop, pgcontract_server)
     return shop
+
+
+def freeze(folder: Path, server: Server) -> None:
+    """Freeze what the migrations promise now."""
+    system = System.load(folder)
+    with staged(system, server, ServerChoice()) as stage:
+        write(system.contract, Contract(system.name, stage.read_catalog()))
 
 
 CACHE = cache_root()
@@ -122,6 +127,32 @@ def test_a_test_that_asks_for_promises_gets_those_of_its_kinds(pytester: pytest.
 def test_xdist_workers_share_one_server(pytester: pytest.Pytester, frozen: Path) -> None:
     """The same tests with the same ids pass on two workers."""
     run(pytester, "-n", "2").assert_outcomes(passed=len(cases(frozen)))
+
+
+@pytest.mark.thorough
+def test_mutants_are_tests_where_they_are_asked_for(
+    pytester: pytest.Pytester, shop: Path, pgcontract_server: Server
+) -> None:
+    """One a promise: it fails with the mutants that no proof has noticed, unless survivors.toml has a reason."""
+    migration = shop / "migrations" / "001-shop.sql"
+    blind = "CREATE FUNCTION fine(x numeric) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT x <> 987654';\n"
+    added = "ALTER TABLE orders ADD CONSTRAINT chk_fine CHECK (fine(amount));\n"
+    migration.write_text(f"{blind}{SHOP}{added}\n-- ROLLBACK\nDROP TABLE orders, customers;\n")
+    freeze(shop, pgcontract_server)
+    assert not any("mutants[" in line for line in run(pytester, "--collect-only", "-q").outlines)
+    result = run(pytester, "--contract-mutants", "-k", "mutants", "-rA")
+    result.assert_outcomes(passed=len([x for x in result.outlines if x.startswith("PASSED")]), failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 of 1 mutants of orders.chk_fine go unnoticed.",
+            "*DROP CONSTRAINT*chk_fine*",
+            "*try harder: pgcontract mutate*--only orders.chk_fine",
+            "FAILED *mutants?db/orders.chk_fine?*",
+        ]
+    )
+    (shop / "survivors.toml").write_text('"orders.chk_fine drop_check chk_fine" = "one number in a million"\n')
+    listed = run(pytester, "--contract-mutants", "-k", "mutants and chk_fine")
+    listed.assert_outcomes(passed=1, deselected=listed.parseoutcomes()["deselected"])
 
 
 @pytest.mark.thorough

@@ -54,3 +54,13 @@ def test_a_violation_is_held_by_its_own_error_only(seen: Seen, present: bool, ou
 def test_a_change_is_broken_by_its_own_refusal_or_a_result_that_is_not_true(seen: Seen, outcome: Outcome) -> None:
     """What another constraint or a trigger refuses says nothing of this promise."""
     assert judge(PROMISE, CHANGE, seen, present=True) is outcome
+
+
+def test_what_a_promise_raises_itself_has_words_of_its_own() -> None:
+    """Two runs that are refused alike differ in the message; another's message is nobody's promise."""
+    change = Change(ACT, reference=ACT)
+    own, worded = Refusal(0, "23514", "a", constraint="chk"), Refusal(0, "23514", "b", constraint="chk")
+    assert judge(PROMISE, change, Seen(own), present=True, reference=Seen(own)) is Outcome.HELD
+    assert judge(PROMISE, change, Seen(worded), present=True, reference=Seen(own)) is Outcome.BROKEN
+    others = (Refusal(0, "23505", "a", constraint="key"), Refusal(0, "23505", "b", constraint="key"))
+    assert judge(PROMISE, change, Seen(others[0]), present=True, reference=Seen(others[1])) is Outcome.BLOCKED

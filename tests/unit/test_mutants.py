@@ -22,12 +22,13 @@ def changed(expression: str) -> set[tuple[str, str]]:
         ("NOT a", {("negate_condition", "a")}),
         ("a IS NULL", {("replace_operator", "a IS NOT NULL")}),
         ("a ~ 'x'", {("replace_operator", "a ~* 'x'")}),
+        ("a = ANY (ARRAY['new', 'old'])", {("add_in_value", "a = ANY(ARRAY['new', 'old', 'new_mutant'])")}),
         (
             "a = ANY (ARRAY['x', 'y'])",
             {
                 ("remove_in_value", "a = ANY(ARRAY['x'])"),
                 ("remove_in_value", "a = ANY(ARRAY['y'])"),
-                ("add_in_value", "a = ANY(ARRAY['x', 'y', 'x_mutant'])"),
+                ("add_in_value", "a = ANY(ARRAY['x', 'y', 'X'])"),
             },
         ),
     ],

@@ -21,7 +21,7 @@ from pgcontract.model import (
     Table,
     View,
 )
-from pgcontract.mutation.judging import behaviour
+from pgcontract.mutation.ready import behaviour
 from pgcontract.promises import promises
 from pgcontract.promises.base import Cases, Change, Mutable, Roled
 from pgcontract.promises.mutants import Mutant

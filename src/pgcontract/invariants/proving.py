@@ -12,7 +12,7 @@ from pgcontract.invariants.machine import run
 from pgcontract.model import Catalog, Reason, Verdict
 from pgcontract.rows.terrain import Terrain
 from pgcontract.rows.worlds import Worlds
-from pgcontract.session import STATEMENT_TIMEOUT, Session
+from pgcontract.session import Session
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Exploration:
         try:
             explored = self._explored(numbers, seed, Way(until_broken, cut_down))
         finally:
-            self.session.set("statement_timeout", STATEMENT_TIMEOUT)
+            self.session.set("statement_timeout", self.session.timeout)
         return replace(explored, seconds=time.perf_counter() - started)
 
     def _explored(self, numbers: Iterable[int], seed: int, way: Way) -> Explored:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from pgcontract.mutation.choosing import Plan, chosen
 from pgcontract.mutation.result import Judged, Result
-from pgcontract.mutation.running import Plan, mutate
+from pgcontract.mutation.running import Analyst, mutate
 
-__all__ = ["Judged", "Plan", "Result", "mutate"]
+__all__ = ["Analyst", "Judged", "Plan", "Result", "chosen", "mutate"]

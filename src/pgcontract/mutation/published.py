@@ -26,3 +26,5 @@ PUBLISHED: Final = frozenset(
         "tighten_bound",
     }
 )
+KINDS: Final = frozenset({"check", "foreign key", "not null", "null allowed", "primary key", "unique", "unique index"})
+"""The kinds of promises that they are about: an operator of ours may be there for others, too."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pgcontract.provenance import Provenance
 
 FORMAT = 1
 
 Fate = Literal["killed by proof", "killed by drift only", "survived", "equivalent", "impaired"]
+ALIVE: Final[tuple[Fate, ...]] = ("survived", "killed by drift only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,28 @@ class Judged:
         """Whether it is to be killed at all."""
         return self.fate not in ("equivalent", "impaired")
 
+    @property
+    def alive(self) -> bool:
+        """Whether no proof has killed it and nobody has given a reason for that."""
+        return self.fate in ALIVE and self.listed is None
+
+    def told(self, again: str) -> str:
+        """What a survivor is, and what its details are."""
+        return f"{self.fate} {self.id}\n{self.details(again)}"
+
+    def details(self, again: str) -> str:
+        """A survivor's DDL, what would have to differ, and how to try harder: ``again`` begins that command."""
+        lines = [f"    {line}" for line in self.ddl.splitlines()]
+        lines += [f"  to be noticed by behaviour: {self.reason}"] if self.reason else []
+        return "\n".join([*lines, f"  try harder: {again} --only {shlex.quote(self.promise)}"])
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All mutants of one system, or a ``sample`` of so many; 0 for all."""
+    """All mutants of one system, or a ``sample`` of so many; 0 for all.
+
+    ``unjustified`` are the indexes whose loss nobody would notice.
+    """
 
     postgresql: str
     system: str
@@ -56,6 +76,12 @@ class Result:
     judged: tuple[Judged, ...]
     seed: int = 0
     sample: int = 0
+    unjustified: tuple[str, ...] = ()
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """The mutants that survivors.toml lists and that do not live."""
+        return tuple(j.id for j in self.judged if j.listed is not None and j.fate not in ALIVE)
 
     def of(self, *fates: Fate) -> tuple[Judged, ...]:
         """The mutants of these fates."""
@@ -64,7 +90,7 @@ class Result:
     @property
     def alive(self) -> tuple[Judged, ...]:
         """Those that no proof has killed and nobody has given a reason for."""
-        return tuple(j for j in self.of("survived", "killed by drift only") if j.listed is None)
+        return tuple(j for j in self.judged if j.alive)
 
     @property
     def score(self) -> float:
@@ -104,6 +130,7 @@ class Result:
                 "killed_by_drift_only": len(self.of("killed by drift only")),
                 "survived": told("survived"),
                 "drift_only": told("killed by drift only"),
+                "unjustified": list(self.unjustified),
                 "equivalent": told("equivalent"),
                 "impaired": told("impaired"),
                 "killed": [
@@ -115,6 +142,7 @@ class Result:
                         "kind": j.kind,
                         "killer": j.killer,
                         "examples": j.examples,
+                        "evidence": j.evidence,
                         "seconds": round(j.seconds, 4),
                     }
                     for j in self.of("killed by proof")

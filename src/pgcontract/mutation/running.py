@@ -1,9 +1,9 @@
-"""All mutants of a system, by a worker a core."""
+"""All mutants of a system, by a worker a core; or one promise's, by a session that stays open."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -14,30 +14,21 @@ from pgcontract.ephemeral import Stage
 from pgcontract.errors import UsageError
 from pgcontract.invariants import invariants_of
 from pgcontract.model import Catalog, Name
+from pgcontract.mutation.choosing import Chosen, Plan, chosen, together
 from pgcontract.mutation.judging import Judge, told_ddl
-from pgcontract.mutation.published import PUBLISHED
+from pgcontract.mutation.justified import unjustified
 from pgcontract.mutation.result import Judged, Result
 from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
-from pgcontract.promises.base import Mutable, Promise, Roled
-from pgcontract.promises.mutants import Mutant
+from pgcontract.queries import queries_of
+from pgcontract.rows.statements import Statement
 from pgcontract.workers import Known, Worker, worked
 
-BATCH = 24
-"""Mutants of one table that a worker takes at once: their promises' cases are made once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which mutants, and how they are tried. ``sample``: so many of them, spread evenly; 0 for all."""
-
-    kinds: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    sample: int = 0
-    examples: int = 25
-    seed: int = 0
-    workers: int = 0
+INDEXES = frozenset({"index", "full text"})
+SHALLOW = "512kB"
+IMPATIENT = "2s"
+"""What a case takes is milliseconds; a mutant that never ends is to be noticed, not waited for."""
+SUPERUSER = Statement("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
 
 
 def mutate(
@@ -53,11 +44,8 @@ def mutate(
     Raises ServerError when the server goes away, UsageError where there is nothing to mutate.
     """
     begun = time.perf_counter()
-    chosen = dict(_chosen(contract.catalog, plan, stage.live_roles))
-    names = {name: system for system, name in stage.live_roles.items()}
-    frozen = _Frozen(contract.catalog, stage.system.tracking_table, names)
-    tasks = list(_batches(frozen, chosen))
-    if not tasks:
+    mutants = chosen(contract.catalog, plan, stage.live_roles)
+    if not mutants:
         asked = ", ".join((*plan.kinds, *plan.operators, *plan.only))
         raise UsageError(
             "There is no such mutant.",
@@ -65,53 +53,61 @@ def mutate(
             remedy="Ask for other kinds, operators or ids: `pgcontract mutate --verbose` names all of them.",
         )
     listed = reasons(stage.system)
-    all_ = invariants_of(stage.system)
-    live = stage.read_catalog()
-    known = Known(live, stage.live_roles, all_, all_, stage.system.invariant_seconds, plan.examples, plan.seed)
-    started(sum(len(task.mutants) for task in tasks))
-    by_task: dict[int, list[Judged]] = {}
+    known, frozen = _known(stage, plan), _Frozen.of(stage, contract)
+    started(len(mutants))
+    at: dict[int, Judged] = {}
 
-    def told(number: int, judged: Iterable[Judged]) -> None:
-        by_task[number] = [replace(j, listed=listed.get(j.id)) for j in judged]
-        for one in by_task[number]:
-            found(one)
+    def told(those: Iterable[Chosen], judged: Iterable[Judged]) -> None:
+        for one, its in zip(those, judged, strict=True):
+            at[one.position] = replace(its, listed=listed.get(its.id))
+            found(at[one.position])
 
-    in_transactions = [task for task in tasks if not task.committed]
-    for job, judged in worked(stage, known, in_transactions, plan.workers):
-        assert isinstance(job, _Mutants)
-        told(job.number, judged)
-    for task in tasks:
-        if task.committed:
-            told(task.number, (_committed(stage, known, frozen, id_, mutant) for id_, mutant in task.mutants))
+    tasks = [_Mutants(frozen, those) for those in together(m for m in mutants if not m.mutant.committed)]
+    for task, judged in worked(stage, known, tasks, plan.workers):
+        assert isinstance(task, _Mutants)
+        told(task.mutants, judged)
+    for one in (m for m in mutants if m.mutant.committed):
+        told([one], [_committed(stage, known, frozen, one)])
     # in the order of the contract, so that the same is found each time
-    ordered = tuple(j for _, part in sorted(by_task.items()) for j in part)
+    ordered = tuple(judged for _, judged in sorted(at.items()))
+    indexes = {one.id for one in mutants if one.promise.kind in INDEXES}
+    needless = [id_ for id_ in unjustified(contract.catalog, queries_of(stage.system.queries)) if id_ in indexes]
     took = time.perf_counter() - begun
-    return Result(stage.server.version, contract.system, took, ordered, plan.seed, plan.sample)
+    return Result(stage.server.version, contract.system, took, ordered, plan.seed, plan.sample, tuple(needless))
 
 
-def _chosen(
-    catalog: Catalog, plan: Plan, roles: Mapping[str, str]
-) -> Iterator[tuple[tuple[str, int], tuple[Promise, Mutant]]]:
-    """The mutants that are asked for, by their promise's id and their number; of roles as the server knows them."""
-    operators = PUBLISHED if plan.operators == ("schemaanalyst",) else frozenset(plan.operators)
-    every = [
-        ((id_, number), (promise, mutant))
-        for id_, promise in promises(catalog)
-        if isinstance(promise, Mutable) and (not plan.kinds or promise.kind in plan.kinds)
-        for number, mutant in enumerate(_mutants(promise, catalog, roles))
-        if (not operators or mutant.operator in operators) and _wanted(id_, plan.only)
-    ]
-    step = max(1, len(every) // plan.sample) if plan.sample else 1
-    yield from every[::step][: plan.sample or None]
+class Analyst:
+    """Judges one promise's mutants after the other, over a clone and a session that stay open."""
+
+    def __init__(self, stage: Stage, contract: Contract, plan: Plan) -> None:
+        self._stage, self._plan = stage, plan
+        self._catalog, self._frozen, self._known = contract.catalog, _Frozen.of(stage, contract), _known(stage, plan)
+        self._listed = reasons(stage.system)
+        self._clone = stage.clone()
+        self._worker = Worker(self._clone.dsn, self._known, core=None)
+        self._judge = self._frozen.judge(self._worker)
+
+    def judged(self, id_: str) -> list[Judged]:
+        """What becomes of the mutants of the promise of this id."""
+        mutants = chosen(self._catalog, replace(self._plan, only=(id_,)), self._stage.live_roles)
+        judged = [
+            _committed(self._stage, self._known, self._frozen, one)
+            if one.mutant.committed
+            else self._judge.judged(one.id, one.mutant)
+            for one in mutants
+            if one.id == id_
+        ]
+        return [replace(one, listed=self._listed.get(one.id)) for one in judged]
+
+    def close(self) -> None:
+        """Close the session and drop the clone."""
+        self._worker.close()
+        self._clone.drop()
 
 
-def _mutants(promise: Mutable, catalog: Catalog, roles: Mapping[str, str]) -> Iterable[Mutant]:
-    live = promise.of_roles(roles) if isinstance(promise, Roled) else promise
-    return live.mutants(catalog) if isinstance(live, Mutable) else ()
-
-
-def _wanted(id_: str, only: Sequence[str]) -> bool:
-    return not only or any(id_ == o or id_.startswith(f"{o}.") for o in only)
+def _known(stage: Stage, plan: Plan) -> Known:
+    asked, live = invariants_of(stage.system), stage.read_catalog()
+    return Known(live, stage.live_roles, asked, asked, stage.system.invariant_seconds, plan.examples, plan.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +118,20 @@ class _Frozen:
     ignore: Name
     roles: Mapping[str, str]
 
+    @classmethod
+    def of(cls, stage: Stage, contract: Contract) -> _Frozen:
+        names = {name: system for system, name in stage.live_roles.items()}
+        return cls(contract.catalog, stage.system.tracking_table, names)
+
     def read(self, connection: psycopg.Connection) -> Catalog:
         return read_catalog(connection, ignore=[self.ignore], roles=self.roles)
 
     def judge(self, worker: Worker, *, applied: bool = False) -> Judge:
+        if worker.session.ask(SUPERUSER):
+            # what calls itself for ever is seen to do so sooner
+            worker.session.set("max_stack_depth", SHALLOW)
+        worker.session.timeout = IMPATIENT
+        worker.session.set("statement_timeout", IMPATIENT)
         covered = dict(promises(self.catalog))
         return Judge(
             worker.session, self.catalog, covered, worker.prover, worker.exploration, self.read, applied=applied
@@ -134,22 +140,21 @@ class _Frozen:
 
 @dataclass(frozen=True, slots=True)
 class _Mutants:
-    """Mutants of one table's promises, all of which are taken back, or none."""
+    """Mutants that are judged by the same cases; all of them are taken back."""
 
-    number: int
     frozen: _Frozen
-    mutants: tuple[tuple[str, Mutant], ...]
-    committed: bool
+    mutants: tuple[Chosen, ...]
 
     def done(self, worker: Worker) -> list[Judged]:
         judge = worker.kept.get("judge")
         if judge is None:
             judge = worker.kept["judge"] = self.frozen.judge(worker)
-        return [judge.judged(id_, mutant) for id_, mutant in self.mutants]
+        return [judge.judged(one.id, one.mutant) for one in self.mutants]
 
 
-def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mutant) -> Judged:
+def _committed(stage: Stage, known: Known, frozen: _Frozen, one: Chosen) -> Judged:
     """Judge a mutant on a clone of its own."""
+    mutant = one.mutant
     with stage.clone() as clone:
         try:
             with psycopg.connect(clone.dsn, autocommit=True) as connection:
@@ -157,21 +162,9 @@ def _committed(stage: Stage, known: Known, frozen: _Frozen, id_: str, mutant: Mu
                     connection.execute(statement.text.encode())
         except psycopg.Error as error:
             why = f"{error.sqlstate} {error.diag.message_primary}"
-            promise = dict(promises(frozen.catalog))[id_]
-            return Judged(id_, promise.kind, mutant.operator, mutant.what, told_ddl(mutant), "impaired", why)
+            return Judged(one.id, one.promise.kind, mutant.operator, mutant.what, told_ddl(mutant), "impaired", why)
         worker = Worker(clone.dsn, known, core=None)
         try:
-            return frozen.judge(worker, applied=True).judged(id_, mutant)
+            return frozen.judge(worker, applied=True).judged(one.id, mutant)
         finally:
             worker.close()
-
-
-def _batches(frozen: _Frozen, chosen: Mapping[tuple[str, int], tuple[Promise, Mutant]]) -> Iterator[_Mutants]:
-    together: dict[tuple[Name, bool], list[tuple[str, Mutant]]] = {}
-    for (id_, _), (promise, mutant) in chosen.items():
-        together.setdefault((promise.table, mutant.committed), []).append((id_, mutant))
-    number = 0
-    for (_, committed), those in together.items():
-        for start in range(0, len(those), BATCH):
-            number += 1
-            yield _Mutants(number, frozen, tuple(those[start : start + BATCH]), committed)

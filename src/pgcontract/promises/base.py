@@ -101,6 +101,11 @@ class Cases:
     notes: tuple[str, ...] = ()
     reason: Reason = Reason.NO_ROW
 
+    @property
+    def setup(self) -> tuple[Statement, ...]:
+        """All that is there before the first of them."""
+        return (*(self.world.setup if self.world else ()), *self.prepared)
+
 
 class Direction(StrEnum):
     """The two directions of a proof."""
@@ -240,7 +245,10 @@ def _compared(promise: Promise, change: Change, seen: Seen, reference: Seen) -> 
         return Outcome.HELD if one is other and seen.rows == reference.rows else Outcome.BROKEN
     if (one.sqlstate, one.constraint) != (other.sqlstate, other.constraint):
         return Outcome.BROKEN
-    return Outcome.HELD if promise.owns(other) else Outcome.BLOCKED
+    if promise.owns(other):
+        # what it raises itself has words of its own
+        return Outcome.HELD if one.told == other.told else Outcome.BROKEN
+    return Outcome.BLOCKED
 
 
 @dataclass(frozen=True, slots=True)

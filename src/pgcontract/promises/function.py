@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from pgcontract.contract import function_id
+from pgcontract.contract import function_id, trigger_id
 from pgcontract.model import Catalog, Function, Name
 from pgcontract.promises.arguments import Argument, Calls, arguments, calls, constants
 from pgcontract.promises.base import Cases, Change, Direction
 from pgcontract.promises.definitions import create_function
 from pgcontract.promises.facts import QUALIFIED, Fact, asked, listed, yes
+from pgcontract.promises.mutants import Mutant
+from pgcontract.promises.mutants.triggers import function_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, Value, identifier, paste, quote
 from pgcontract.rows.worlds import Worlds
@@ -207,6 +209,13 @@ class Routine:
     def rejects(self, worlds: Worlds) -> Cases:
         """Nothing is forbidden."""
         raise AssertionError(self, worlds)
+
+    def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
+        """The body of a trigger's function with a statement less, another operator, constant, or row."""
+        name = self.function.name
+        called = (trigger_id(t.name, one.name) for t in catalog.tables for one in t.triggers if one.function == name)
+        shown_by = tuple(called)
+        return function_mutants(self.function, shown_by) if shown_by else iter(())
 
     def owns(self, refusal: Refusal) -> bool:
         """Its own errors are compared, not owned."""

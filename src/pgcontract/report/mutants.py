@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgcontract.mutation import Judged, Result
-from pgcontract.report.layout import STYLES, Cell, Column, State, by_cause, indented, marked, sum_up
+from pgcontract.report.layout import STYLES, Cell, Column, State, by_cause, marked, sum_up
 from pgcontract.report.layout import table as fitted
 
 STATES: Final[dict[str, State]] = {
@@ -60,10 +59,12 @@ def show(console: Console, result: Result, path: str, *, again: str, quiet: bool
         console.print()
     for judged in result.alive:
         console.print(marked(console, "doubtful", f"{judged.fate} ", judged.id))
-        console.print(Text(indented(judged.ddl)), soft_wrap=True)
-        if judged.reason:
-            console.print(Text(f"  to be noticed by behaviour: {judged.reason}"))
-        console.print(Text(f"  try harder: {again} --only {shlex.quote(judged.promise)}\n"), soft_wrap=True)
+        console.print(Text(f"{judged.details(again)}\n"), soft_wrap=True)
+    for id_ in result.stale:
+        console.print(marked(console, "doubtful", "no survivor ", f"{id_}: survivors.toml lists it without need"))
+    for index in result.unjustified:
+        why = "no hot query names it, no foreign key is looked up by it, and it keeps nothing unique"
+        console.print(marked(console, "doubtful", "unjustified ", f"{index}: {why}"))
     sum_up(console, summary(result, path), good=not result.alive)
 
 

@@ -25,6 +25,15 @@ class Refusal:
     """Where in a function it happened, in the server's words."""
     place: int | None = None
     """The character of the statement, from 1, that the server points at."""
+    schema: str | None = None
+    detail: str | None = None
+    hint: str | None = None
+
+    @property
+    def told(self) -> tuple[str | None, ...]:
+        """All that whoever raises an error says himself."""
+        named = (self.constraint, self.column, self.table, self.schema, self.datatype)
+        return (self.sqlstate, self.message, self.detail, self.hint, *named)
 
     @property
     def within(self) -> bool:

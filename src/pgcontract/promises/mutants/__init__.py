@@ -5,6 +5,6 @@ Each kind of promise makes its own (``Promise.mutants``); here is what several o
 
 from __future__ import annotations
 
-from pgcontract.promises.mutants.base import Mutant
+from pgcontract.promises.mutants.base import Detour, Mutant
 
-__all__ = ["Mutant"]
+__all__ = ["Detour", "Mutant"]

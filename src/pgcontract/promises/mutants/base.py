@@ -12,12 +12,24 @@ from pgcontract.rows.statements import Statement, identifier
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """A function that raises an error where it takes a way of its own.
+
+    ``mutated``: with a defect, too, that may keep rows from it; None where the defect leaves no such way.
+    """
+
+    sound: Statement
+    mutated: Statement | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mutant:
     """One small change that weakens or tightens one promise.
 
     ``operator`` is the kind of change, ``what`` tells it from others of its kind. ``equivalent`` is the reason why
     nothing could ever tell it from the sound schema, if there is one. ``committed``: the change cannot be used, or
-    not be taken back, before it is committed.
+    not be taken back, before it is committed. ``shown_by`` are the ids of the promises whose proofs show what the
+    change does, where its own promise's does not. ``detours``: short cuts of a function that the change may close.
     """
 
     operator: str
@@ -25,6 +37,8 @@ class Mutant:
     ddl: tuple[Statement, ...]
     equivalent: str | None = None
     committed: bool = False
+    shown_by: tuple[str, ...] = ()
+    detours: tuple[Detour, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.operator} {self.what}".strip()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pgcontract.promises.mutants.sameness import same
 from pgcontract.sql import scan
 
 OPERATORS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,13 +57,20 @@ COMPOUND: Final = {"IF", "FOR", "LOOP", "CASE", "END", "ELSE", "ELSIF", "BEGIN",
 
 @dataclass(frozen=True)
 class Planted:
-    """A defect: what was done where, and the body with it. ``place`` is the line of code, ``number`` counts in it."""
+    """A defect: what was done where, and the body with it. ``place`` is the line of code, ``number`` counts in it.
+
+    ``start`` and ``end`` are where the tokens stood that were replaced. ``equivalent``: why nothing can tell it from
+    the sound body, if there is such a reason.
+    """
 
     operator: str
     place: str
     number: int
     what: str
     body: str
+    start: int = 0
+    end: int = 0
+    equivalent: str | None = None
 
     def __str__(self) -> str:
         return f"{self.operator}: {self.what} in {self.place}" + (f" ({self.number})" if self.number > 1 else "")
@@ -100,7 +108,8 @@ class _Body:
         what = f"{old[:70]}{'…' if len(old) > 70 else ''} → {new[:40] or 'nothing'}"
         begin = self._body.rfind("\n", 0, start) + 1
         place = self._body[begin : self._body.find("\n", start)].strip()
-        return Planted(operator, place, 1, what, self._body[:start] + new + self._body[end:])
+        body = self._body[:start] + new + self._body[end:]
+        return Planted(operator, place, 1, what, body, start, end, same(self._words, first, last, new))
 
     def _statements(self) -> Iterator[Planted]:
         for n in range(self._start + 1, len(self._tokens)):

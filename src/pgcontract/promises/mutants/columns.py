@@ -8,6 +8,7 @@ from typing import Final
 
 from pgcontract.model import Catalog, Column, Name
 from pgcontract.promises.mutants.base import Mutant, alter, alter_column, quoted
+from pgcontract.promises.mutants.expressions import variants
 
 _LIMITED: Final = re.compile(
     r"(character varying|character|bit varying|bit|numeric|timestamp|time|interval)\((\d+)(?:,(-?\d+))?\)(.*)",
@@ -121,9 +122,12 @@ def generated_mutants(table: Name, one: Column) -> Iterator[Mutant]:
     if not one.virtual:
         yield Mutant("drop_expression", one.name, (alter_column(table, one.name, "DROP EXPRESSION"),))
     kind = "VIRTUAL" if one.virtual else "STORED"
-    added = f"ADD COLUMN {quoted(one.name)} {one.type} GENERATED ALWAYS AS (NULL::{one.type}) {kind}"
-    ddl = (alter(table, f"DROP COLUMN {quoted(one.name)}"), alter(table, added))
-    yield Mutant("change_expression", f"{one.name} to NULL", ddl)
+    expression = one.generated or ""
+    others = ((text, same) for _, text, same in variants(expression))
+    for other, same in (("NULL", None), *others):
+        added = f"ADD COLUMN {quoted(one.name)} {one.type} GENERATED ALWAYS AS (({other})::{one.type}) {kind}"
+        ddl = (alter(table, f"DROP COLUMN {quoted(one.name)}"), alter(table, added))
+        yield Mutant("change_expression", f"{one.name} to {other}", ddl, same)
 
 
 def identity_mutants(table: Name, one: Column) -> Iterator[Mutant]:

@@ -178,7 +178,12 @@ def _elements(node: Any) -> Iterator[tuple[str, Any]]:
         constant = _constant(added)
         value = constant.a_const.WhichOneof("val") if constant.WhichOneof("node") == "a_const" else None
         if value == "sval":
-            constant.a_const.sval.sval += "_mutant"
+            text = constant.a_const.sval.sval
+            others = {_constant(e).a_const.sval.sval for e in elements}
+            # a column of codes has no room for more
+            codes = (letter * len(text) for letter in "XYZ")
+            short = next((code for code in codes if code not in others), None) if len(text) in {1, 2} else None
+            constant.a_const.sval.sval = short or f"{text}_mutant"
         elif value == "ival":
             constant.a_const.ival.ival += 100 + len(elements)
         else:

@@ -1,4 +1,4 @@
-"""Triggers changed by one small thing, and their functions' bodies by one token or statement."""
+"""Triggers changed by one small thing, and functions' bodies by one token or statement."""
 
 from __future__ import annotations
 
@@ -6,32 +6,48 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from pgcontract.model import Function, Name, Trigger
+from pgcontract.model import Catalog, Function, Name, Table, Trigger
 from pgcontract.promises.definitions import create_function, create_trigger, drop_trigger
 from pgcontract.promises.mutants.base import Mutant
 from pgcontract.promises.mutants.bodies import planted
+from pgcontract.promises.mutants.detours import detours
 from pgcontract.sql import SqlError
 
 SCANNED = frozenset({"plpgsql"})
 """Languages whose bodies are changed."""
 
 
-def trigger_mutants(table: Name, trigger: Trigger, function: Function | None) -> Iterator[Mutant]:
-    """The trigger gone, off, at other events, at another time, for other rows; its function with another body."""
+def trigger_mutants(catalog: Catalog, table: Name, trigger: Trigger) -> Iterator[Mutant]:
+    """The trigger gone, off, at other events, at another time, for other rows."""
     gone = drop_trigger(table, trigger)
     for what, other in trigger_defects(trigger):
         operator, _, rest = what.partition(" ")
-        yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())))
-    if function is not None and function.language.lower() in SCANNED:
-        yield from function_mutants(function)
+        same = _same(catalog.table(table), trigger) if operator == "drop_columns" else None
+        yield Mutant(operator, rest, (gone, *(create_trigger(table, other) if other is not None else ())), same)
 
 
-def function_mutants(function: Function) -> Iterator[Mutant]:
+def _same(table: Table | None, trigger: Trigger) -> str | None:
+    """Why a trigger of UPDATE OF a column may as well be one of any UPDATE: it wants the column to have changed."""
+    if table is None or len(trigger.update_columns) != 1 or trigger.when is None or " OR " in trigger.when:
+        return None
+    column, when = trigger.update_columns[0], trigger.when.lower()
+    changes = (f"old.{column} {word} new.{column}" in when for word in ("<>", "is distinct from"))
+    before = (t for t in table.triggers if t.timing == "BEFORE" and t.level == "ROW" and "UPDATE" in t.events)
+    if not any(changes) or any(t.name != trigger.name for t in before):
+        return None
+    return f"its condition is false where {column} is not SET, since no other BEFORE trigger writes it"
+
+
+def function_mutants(function: Function, shown_by: tuple[str, ...]) -> Iterator[Mutant]:
     """The function with a statement less, a condition negated, another operator, constant, or row."""
+    if function.language.lower() not in SCANNED:
+        return
     try:
         for defect in planted(function.body):
             ddl = (create_function(replace(function, body=defect.body)),)
-            yield Mutant(defect.operator, f"{function.name}: {str(defect).partition(': ')[2]}", ddl)
+            what = str(defect).partition(": ")[2]
+            ways = tuple(detours(function, defect))
+            yield Mutant(defect.operator, what, ddl, defect.equivalent, shown_by=shown_by, detours=ways)
     except (SqlError, ValueError):
         # no body that PostgreSQL's scanner knows
         return
