@@ -42,6 +42,7 @@ def broken(system: System, server: Server, sizes: tuple[int, ...]) -> list[str]:
     ]
 
 
+@pytest.mark.thorough
 def test_hot_queries_keep_their_promises(system: System, quiet_server: Server) -> None:
     """Of a thousand rows: structure, pages, rows; for those that write, log and triggers too."""
     assert broken(system, quiet_server, (1000,)) == []

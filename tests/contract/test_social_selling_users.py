@@ -128,6 +128,7 @@ class Users(RuleBasedStateMachine):
             assert list(self.users.find_all(after=ordered[0], limit=2)) == ordered[1:3]
 
 
+@pytest.mark.thorough
 def test_users_are_as_a_plain_model_says(database: Database) -> None:
     """Any history of additions, changes and deletions; the address of who was deleted softly can be used again."""
     machine = type("UsersHere", (Users,), {"database": database})

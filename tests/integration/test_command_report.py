@@ -79,6 +79,7 @@ def test_one_page_of_what_every_command_found(tmp_path: Path) -> None:
     assert min(worth["pages"]) > 0
 
 
+@pytest.mark.thorough
 def test_what_is_no_result_is_told(tmp_path: Path) -> None:
     """Exit 2, the file and what may be given; nothing is written."""
     path = tmp_path / "other.json"

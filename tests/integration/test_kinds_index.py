@@ -245,6 +245,7 @@ def promised(frozen: Catalog) -> dict[str, Promise]:
     return {promise.id: promise for promise in found}
 
 
+@pytest.mark.thorough
 def test_every_sound_index_is_proven(stage: Stage, frozen: Catalog) -> None:
     """Of every method and kind, on ordinary and odd tables: none is broken, and none is left without evidence."""
     with prover(stage) as sound:

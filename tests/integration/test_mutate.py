@@ -17,6 +17,8 @@ from pgcontract.server import Server
 from pgcontract.system import System
 from tests.contract.fix_messenger import MESSENGER
 
+pytestmark = pytest.mark.thorough
+
 SHOP = """
 CREATE TYPE size AS ENUM ('small', 'large');
 CREATE DOMAIN sku AS TEXT CONSTRAINT chk_sku CHECK (VALUE ~ '^[A-Z]{3}$');
@@ -169,7 +171,6 @@ def test_the_command_prints_a_score_and_writes_json(system: Path, tmp_path: Path
     assert not any(k["operator"] == "change_default" for k in told["killed"])
 
 
-@pytest.mark.thorough
 def test_what_is_alive_is_shown_and_may_be_listed_with_a_reason(tmp_path: Path) -> None:
     """Exit code 1, the DDL, and the command that tries harder; 0 once survivors.toml says why."""
     folder = tmp_path / "numbers"
@@ -190,7 +191,6 @@ def test_what_is_alive_is_shown_and_may_be_listed_with_a_reason(tmp_path: Path) 
     assert "has no reason" in refused.stderr
 
 
-@pytest.mark.thorough
 def test_nothing_to_mutate(system: Path) -> None:
     """A clear message."""
     result = run(system, "--operator", "drop_everything")
@@ -199,7 +199,6 @@ def test_nothing_to_mutate(system: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.thorough
 def test_what_rows_lie_in_another_order_says_is_no_kill(pgcontract_server: Server) -> None:
     """Which constraint refuses first may change with what was rolled back: the order of locks alone is no behaviour."""
     only = ("subtract_unread()", "messages.message_move", "chat_participants.participant_move")

@@ -185,6 +185,7 @@ QUICK = {"a default dropped"}
 """The break that is tried in every run; the others take minutes together."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "one",
     [

@@ -51,6 +51,7 @@ def run(pytester: pytest.Pytester, *args: str, **files: str) -> pytest.RunResult
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args, *named)
 
 
+@pytest.mark.thorough
 def test_each_test_finds_the_database_as_migrations_leave_it(pytester: pytest.Pytester) -> None:
     """Whatever another has done, and however it ended."""
     result = run(

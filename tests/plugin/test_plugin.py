@@ -86,12 +86,14 @@ def test_two_lines_of_configuration_put_a_schema_under_contract(pytester: pytest
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("frozen")
 def test_one_promise_is_run_by_its_id(pytester: pytest.Pytester) -> None:
     """The id that a run shows can be given back to pytest."""
     run(pytester, "db/contract.toml::contract[db/orders.chk_amount-rejects]").assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_a_broken_promise_fails_with_sql_to_paste(pytester: pytest.Pytester, frozen: Path) -> None:
     """The failure is the counterexample and the command that replays it."""
     migration = frozen / "migrations" / "001-shop.sql"

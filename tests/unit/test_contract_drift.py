@@ -31,6 +31,7 @@ from tests.unit.catalogs import catalogs
 slow = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
+@pytest.mark.thorough
 @given(st.data())
 @slow
 def test_catalogs_that_differ_have_drift_and_equal_ones_none(data: st.DataObject) -> None:

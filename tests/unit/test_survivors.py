@@ -13,6 +13,7 @@ from pgcontract.system import System
 from tests.contract.fix_systems import PATHS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_what_may_live_is_a_mutant_that_no_rule_calls_equivalent(path: Path) -> None:
     """A line that names no mutant any more would excuse what comes; and few may live."""
