@@ -48,7 +48,7 @@ def explored(system: System, system_database: str, request: pytest.FixtureReques
 
 @pytest.mark.parametrize(
     "explored",
-    [(100, seed) for seed in range(6)],
+    [(100, seed) for seed in range(4)],
     indirect=True,
     ids=str,
 )
