@@ -81,16 +81,21 @@ def parse(sql: str) -> ParseResult:
 def scan(sql: str) -> tuple[Token, ...]:
     """Return all tokens, comments included, in their order. Raises SqlError (an unterminated string or comment)."""
     result = _call("scan", sql)
-    kind_name = _library().pg_query_pb2.Token.Name
+    names = _token_names()
     at = _Characters(sql)
     tokens = []
     for token in result.tokens:
         start, end = at(token.start), at(token.end)
         kind = token.keyword_kind
-        tokens.append(
-            Token(kind_name(token.token), sql[start:end], start, end, keyword=kind > 0, reserved=kind > UNRESERVED)
-        )
+        # what stands for nothing in SQL, as { does, is a token to which the parser gives no name
+        name = names.get(token.token, f"ASCII_{token.token}")
+        tokens.append(Token(name, sql[start:end], start, end, keyword=kind > 0, reserved=kind > UNRESERVED))
     return tuple(tokens)
+
+
+@functools.cache
+def _token_names() -> dict[int, str]:
+    return {number: name for name, number in _library().pg_query_pb2.Token.items()}
 
 
 def split(sql: str) -> tuple[Statement, ...]:

@@ -174,7 +174,7 @@ def test_a_trigger_that_loses_updates_is_found_by_an_invariant(tmp_path: Path) -
     """It is right for each writer alone; only at once do they lose counts. The command says which, and ends with 1."""
     result, found = short(rooms(tmp_path / "losing", LOSING), "--rate", 300)
     assert result.exit_code == 1
-    assert "invariants.counts is broken: A room counts its messages." in result.stdout
+    assert "broken invariants.counts (invariant): A room counts its messages." in result.stdout
     (broken,) = found["broken_invariants"]
     assert broken["invariant"] == "invariants.counts"
     assert "messages = " in broken["shown"]

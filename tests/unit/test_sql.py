@@ -120,6 +120,11 @@ def test_what_is_more_or_less_than_one_expression_is_refused(text: str) -> None:
         parse_expression(text)
 
 
+def test_a_character_that_is_nothing_in_sql_is_a_token_all_the_same() -> None:
+    """What people read is scanned as well: a clause that holds any name."""
+    assert [(token.kind, token.text) for token in scan("a {b")] == [("IDENT", "a"), ("ASCII_123", "{"), ("IDENT", "b")]
+
+
 def test_a_comment_may_end_an_expression() -> None:
     """Its end is the end of the text."""
     assert deparse_expression(parse_expression("a > 1 -- really")) == "a > 1"
