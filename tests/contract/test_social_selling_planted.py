@@ -38,7 +38,7 @@ SWAPS = {
     **{f"new_{what}": f"old_{what}" for what in ("id", "unread", "sent_at")},
 }
 SAMPLE = 20
-FEWER = 20
+FEWER = 12
 ALL = bool(os.environ.get("PGCONTRACT_TEST_ALL"))
 """Every defect with every seed takes hours: it is for when a trigger changes."""
 """Defects of the default run: every so-manieth one."""
