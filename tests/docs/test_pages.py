@@ -41,6 +41,9 @@ def server(test_binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> Iterator
         monkeypatch.setenv("PGUSER", "postgres")
         monkeypatch.setenv("DATABASE_URL", SHOP)
         monkeypatch.setenv("COLUMNS", "120")
+        # a reader's pytest is nobody's worker: as one it would time nothing
+        for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+            monkeypatch.delenv(name)
         monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         yield found
 
