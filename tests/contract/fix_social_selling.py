@@ -1,7 +1,8 @@
-"""Fixtures of social_selling: a shop with four empty conversations, whose every step is judged by the invariants."""
+"""Fixtures of social_selling: two users, and a shop with four empty conversations whose every step is judged."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from pgcontract.database import Database, Settings
 from tests.integration.fix_migrations import SOCIAL_SELLING
 
 INVARIANTS = {path.stem: path.read_bytes() for path in sorted((SOCIAL_SELLING / "invariants").glob("*.sql"))}
@@ -21,6 +23,14 @@ SHOP = """
     INSERT INTO conversations (id, client_account_id, platform_conversation_id, participant_platform_id)
     SELECT ('00000000-0000-0000-0000-00000000000' || number)::UUID, '00000000-0000-0000-0000-0000000000aa', number, 'p'
     FROM generate_series(1, 4) AS number;
+"""
+
+
+ANA, BIA = UUID(int=0xA), UUID(int=0xB)
+TWO_USERS = f"""
+    INSERT INTO users (id, email, password_hash, name)
+    SELECT id::UUID, name || '@example.com', '$2b$12$' || repeat('a', 53), name
+    FROM (VALUES ('{ANA}', 'ana'), ('{BIA}', 'bia')) AS people (id, name)
 """
 
 
@@ -70,3 +80,12 @@ def shop(social_selling: psycopg.Connection, social_selling_database: str) -> Sh
     """Four empty conversations."""
     social_selling.execute(SHOP.encode())
     return Shop(social_selling, social_selling_database)
+
+
+@pytest.fixture
+def two_users(social_selling_database: str) -> Iterator[Database]:
+    """A pool on a database with Ana and Bia."""
+    with psycopg.connect(social_selling_database) as connection:
+        connection.execute(TWO_USERS.encode())
+    with Database(social_selling_database, Settings(min_size=1, max_size=16)) as database:
+        yield database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields
@@ -10,13 +9,12 @@ from datetime import timedelta
 from typing import get_args, get_type_hints
 from uuid import UUID
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pgcontract.database import Database, Settings
+from pgcontract.database import Database
 from pgcontract.errors import QueryError, UsageError
 from schema.social_selling.client_accounts import (
     AccountChanges,
@@ -25,30 +23,15 @@ from schema.social_selling.client_accounts import (
     NewAccount,
 )
 from schema.social_selling.rows import ClientAccount, ClientAccountPlatform, ClientAccountStatus
-from tests.contract.fix_social_selling import NOON
+from tests.contract.fix_social_selling import ANA, BIA, NOON
 
-ANA, BIA = UUID(int=0xA), UUID(int=0xB)
-PEOPLE = f"""
-    INSERT INTO users (id, email, password_hash, name)
-    SELECT id::UUID, name || '@example.com', '$2b$12$' || repeat('a', 53), name
-    FROM (VALUES ('{ANA}', 'ana'), ('{BIA}', 'bia')) AS people (id, name)
-"""
 NOBODY = UUID(int=0)
 
 
 @pytest.fixture
-def database(social_selling_database: str) -> Iterator[Database]:
-    """A pool on a database with two users."""
-    with psycopg.connect(social_selling_database) as connection:
-        connection.execute(PEOPLE.encode())
-    with Database(social_selling_database, Settings(min_size=1, max_size=16)) as database:
-        yield database
-
-
-@pytest.fixture
-def accounts(database: Database) -> ClientAccounts:
+def accounts(two_users: Database) -> ClientAccounts:
     """The repository."""
-    return ClientAccounts(database)
+    return ClientAccounts(two_users)
 
 
 def new(
@@ -145,10 +128,10 @@ class Accounts(RuleBasedStateMachine):
 
 
 @pytest.mark.thorough
-def test_accounts_are_as_a_plain_model_says(database: Database) -> None:
+def test_accounts_are_as_a_plain_model_says(two_users: Database) -> None:
     """Any history; who was disconnected can be connected anew, by anybody."""
     run_state_machine_as_test(
-        type("AccountsHere", (Accounts,), {"database": database}),
+        type("AccountsHere", (Accounts,), {"database": two_users}),
         settings=settings(stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -10,32 +10,22 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgcontract.database import Database, Settings
+from pgcontract.database import Database
 from pgcontract.errors import QueryError, UsageError
 from schema.social_selling import products as module
 from schema.social_selling.products import NewProduct, ProductChanges, Products
 from schema.social_selling.rows import Product
-from tests.contract.test_social_selling_accounts import ANA, BIA, PEOPLE
+from tests.contract.fix_social_selling import ANA, BIA
 
 
 @pytest.fixture
-def database(social_selling_database: str) -> Iterator[Database]:
-    """A pool on a database with two users."""
-    with psycopg.connect(social_selling_database) as connection:
-        connection.execute(PEOPLE.encode())
-    with Database(social_selling_database, Settings(min_size=1, max_size=16)) as database:
-        yield database
-
-
-@pytest.fixture
-def products(database: Database) -> Products:
+def products(two_users: Database) -> Products:
     """The repository."""
-    return Products(database)
+    return Products(two_users)
 
 
 def new(name: str = "Caneca azul", *, user: UUID = ANA, **more: Any) -> NewProduct:
@@ -69,19 +59,19 @@ def test_a_product_comes_back_as_it_was_put_in(products: Products) -> None:
     limit=st.integers(1, 5),
 )
 def test_pages_have_every_product_once_and_in_order(
-    database: Database, moments: list[tuple[int, bool, str]], limit: int
+    two_users: Database, moments: list[tuple[int, bool, str]], limit: int
 ) -> None:
     """The newest first, also those of one moment; none of another user, none that is not to be had."""
-    database.none("DELETE FROM products")
+    two_users.none("DELETE FROM products")
     rows = [(user, *row) for user in (ANA, BIA) for row in moments]
     for user, minute, available, category in rows:
-        database.none(
+        two_users.none(
             "INSERT INTO products (user_id, name, created_at, is_available, category)"
             " VALUES (%s, 'p', TIMESTAMPTZ '2025-06-01 12:00Z' + %s * INTERVAL '1 minute', %s, %s)",
             (user, minute, available, category),
         )
-    products = Products(database)
-    every = database.query(f"SELECT {Product.COLUMNS} FROM {Product.TABLE} WHERE user_id = %s", (ANA,), row=Product)
+    products = Products(two_users)
+    every = two_users.query(f"SELECT {Product.COLUMNS} FROM {Product.TABLE} WHERE user_id = %s", (ANA,), row=Product)
     ordered = sorted(every, key=lambda product: (product.created_at, product.id), reverse=True)
     assert paged(lambda last: products.listing(ANA, after=last, limit=limit)) == [p for p in ordered if p.is_available]
     for category in ("casa", "arte"):
@@ -169,17 +159,17 @@ def test_what_the_schema_refuses_is_told_by_its_name(products: Products) -> None
     assert {*NewProduct.__annotations__, *ProductChanges.__annotations__} < columns
 
 
-def test_pages_and_searches_take_the_indexes_that_are_there_for_them(database: Database) -> None:
+def test_pages_and_searches_take_the_indexes_that_are_there_for_them(two_users: Database) -> None:
     """Of many products, a page reads its own, and a search those that have the word."""
-    database.query(
+    two_users.query(
         "INSERT INTO products (user_id, name, description, category, tags, created_at)"
         " SELECT id, 'produto ' || n, 'descrição ' || n, 'casa ' || n % 50, ARRAY['marca ' || n],"
         " TIMESTAMPTZ '2025-01-01 00:00Z' + n * INTERVAL '1 minute'"
         " FROM users CROSS JOIN generate_series(1, 5000) AS n"
     )
-    database.query("ANALYZE products")
+    two_users.query("ANALYZE products")
     place = (datetime(2025, 1, 2, tzinfo=UTC), ANA, 50)
-    with database.tx() as tx:
+    with two_users.tx() as tx:
         for query, values, *indexes in (
             (module._FIRST_PAGE, (ANA, 50), "idx_products_user_available"),
             (module._NEXT_PAGE, (ANA, *place), "idx_products_user_available"),

@@ -205,29 +205,6 @@ def _show_baseline(console: Console, result: Result, commands: Commands) -> None
         console.print(Text(again, style="dim"), soft_wrap=True)
 
 
-def _show_foot(console: Console, result: Result) -> None:
-    """What is not covered by the table, and how far the histories came."""
-    uncovered = result.of("not covered")
-    if uncovered:
-        kinds = dict.fromkeys(v.kind for v in uncovered)
-        each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
-        console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
-    if result.explored is not None:
-        explored = result.explored
-        tried = explored.steps + sum(explored.refused.values())
-        console.print(
-            Text(
-                f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
-                f" refused; reached {explored.reach}",
-                style="dim",
-            )
-        )
-    missed = result.explored.reach.missed if result.explored is not None else ()
-    if missed:
-        more = f" and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else ""
-        console.print(Text(f"not reached by any history: {'; '.join(missed[:MOST_MISSED])}{more}", style="dim"))
-
-
 def summary(result: Result, path: str) -> str:
     """The last line."""
     covered = len(result.verdicts) - len(result.of("not covered"))
