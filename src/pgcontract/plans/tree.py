@@ -10,8 +10,6 @@ from typing import Any
 
 from pgcontract.errors import PgContractError
 
-RECHECKED = ("Bitmap Heap Scan",)
-
 
 class PlanError(PgContractError):
     """A text is no plan that EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) gives."""

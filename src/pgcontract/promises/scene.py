@@ -30,7 +30,6 @@ MOST_ROWS = 14
 MOST_NEW = 9
 MOST_PARENTS = 6
 FEW = 3
-MOST_PER_COLUMN = 6
 WATCHED = 40
 FIRST = 20
 """Numbers of keys below are the world's own."""

@@ -28,7 +28,6 @@ _STRENGTH: Final = (
     "EXCLUSIVE",
     "ACCESS EXCLUSIVE",
 )
-ROW_EXCLUSIVE: Final = "ROW EXCLUSIVE"
 _WORD: Final = re.compile(r"[A-Z][a-z]+")
 _PAUSE_SECONDS: Final = 0.0005
 

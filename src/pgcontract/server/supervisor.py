@@ -14,7 +14,7 @@ import select
 import sys
 import time
 
-SIGINT, SIGQUIT, SIGKILL, SIGTERM, SIGHUP = 2, 3, 9, 15, 1  # the signal module costs 6 ms; these are POSIX's numbers
+SIGINT, SIGQUIT, SIGKILL, SIGTERM = 2, 3, 9, 15  # the signal module costs 6 ms; these are POSIX's numbers
 PR_SET_PDEATHSIG = 1
 # how long the server may take to end by itself before it is killed; well within ten seconds with the removal
 PATIENCE = 4.0
