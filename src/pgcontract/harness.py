@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psycopg
 
+from pgcontract.arena import Arena
 from pgcontract.contract import Baseline, Difference, drift, read, read_baseline
-from pgcontract.ephemeral import ServerChoice, staged
+from pgcontract.ephemeral import ServerChoice, Stage, staged
 from pgcontract.errors import ServerError, UsageError
 from pgcontract.invariants import Exploration, Invariant, invariants_of, verdicts
 from pgcontract.model import Verdict
@@ -199,12 +200,20 @@ class Harness:
             live = stage.catalog(connection)
             session = Session(connection)
             self._stack.callback(session.close)
-            prover = Prover(session, Worlds(live, session, stage.live_roles), self.examples, self.seed)
+            arena = cache(lambda: self._arena(stage))
+            worlds = Worlds(live, session, stage.live_roles)
+            prover = Prover(session, worlds, self.examples, self.seed, arena=arena)
             differences = drift(read(system.contract).catalog, live)
             all_ = invariants_of(system)
             exploration = Exploration(session, live, stage.live_roles, all_, all_, system.invariant_seconds)
             self._open[system.contract] = _Opened(prover, differences, exploration)
         return self._open[system.contract]
+
+    def _arena(self, stage: Stage) -> Arena:
+        """Where two sessions meet."""
+        arena = Arena(self._stack.enter_context(stage.clone()).dsn)
+        self._stack.callback(arena.close)
+        return arena
 
     def _analyst(self, system: System) -> Analyst:
         if system.contract not in self._analysts:

@@ -15,7 +15,18 @@ from hypothesis.strategies import SearchStrategy
 
 from pgcontract.contract import table_id
 from pgcontract.model import Breaking, Reason, Table, Verdict
-from pgcontract.promises.base import Cases, Change, Contradiction, Direction, Outcome, Promise, Seen, judge
+from pgcontract.promises.base import (
+    Cases,
+    Change,
+    Contradiction,
+    Direction,
+    Outcome,
+    Promise,
+    Seen,
+    contradicted,
+    judge,
+)
+from pgcontract.promises.meetings import Arena
 from pgcontract.rows.refusals import told
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Statement, paste
@@ -92,7 +103,8 @@ class Contradicted(AssertionError):
 class Prover:
     """Proves promises of one frozen contract against one live catalog, over one session.
 
-    A direction that takes longer than ``seconds`` is unproven: what was found until then is no proof.
+    A direction that takes longer than ``seconds`` is unproven: what was found until then is no proof. ``arena`` gives
+    a place where two sessions can meet, for promises that one alone cannot judge; None: they do not meet.
     """
 
     session: Session
@@ -100,6 +112,7 @@ class Prover:
     examples: int = DEFAULT_EXAMPLES
     seed: int = 0
     seconds: float = TIME_LIMIT
+    arena: Callable[[], Arena | None] = lambda: None
 
     def verdict(self, promise: Promise) -> Verdict:
         """Try both directions of a promise."""
@@ -126,7 +139,8 @@ class Prover:
         """Collect the evidence of one direction, as long as there is time."""
         self.session.until(time.monotonic() + self.seconds)
         try:
-            return self.tried(promise, direction, self.cases(promise, direction))
+            cases = self.cases(promise, direction)
+            return self.met(cases, self.tried(promise, direction, cases))
         except OutOfTime:
             self.session.until(None)
             self.session.leave()
@@ -134,6 +148,19 @@ class Prover:
             return Evidence(direction, missing=f"it took more than {self.seconds:g} s", reason=Reason.OUT_OF_TIME)
         finally:
             self.session.until(None)
+
+    def met(self, cases: Cases, evidence: Evidence) -> Evidence:
+        """The same evidence with what meetings of two sessions show, where there are any and all else has held."""
+        decided = evidence.contradiction is not None or evidence.missing is not None
+        if decided or cases.meetings is None or (arena := self.arena()) is None:
+            return evidence
+        # what lies in this session's transaction concerns nobody else: the arena is another database
+        rehearsed = cases.meetings(arena)
+        clash = rehearsed.clash(arena)
+        if clash is not None:
+            return replace(evidence, contradiction=contradicted(clash, cases.setup))
+        notes = (*evidence.notes, rehearsed.note) if rehearsed.note else evidence.notes
+        return replace(evidence, held=evidence.held + len(rehearsed.expected), notes=notes)
 
     def cases(self, promise: Promise, direction: Direction) -> Cases:
         """What there is to try in one direction; ``missing`` says why there is nothing."""

@@ -404,7 +404,7 @@ class Session:
         while (result := self._next()).status != pq.ExecStatus.PIPELINE_SYNC:
             position, prepares = next(arrived)
             if result.status in FAILED:
-                refusal = refusal or _refusal(result, position)
+                refusal = refusal or refused_with(result, position)
                 if prepares is not None:
                     del self._prepared[prepares]
             elif result.status == pq.ExecStatus.TUPLES_OK:
@@ -426,7 +426,7 @@ class Session:
             if prepares is not None:
                 del self._prepared[prepares]
             if result.status == pq.ExecStatus.FATAL_ERROR:
-                found.append(Answer(_refusal(result, position)))
+                found.append(Answer(refused_with(result, position)))
             elif position >= len(found):
                 found.append(None)
         return found
@@ -472,7 +472,7 @@ def _answer(result: pq.abc.PGresult) -> Answer:
     )
 
 
-def _refusal(result: pq.abc.PGresult, position: int) -> Refusal:
+def refused_with(result: pq.abc.PGresult, position: int) -> Refusal:
     def diagnostic(which: pq.DiagnosticField) -> str | None:
         value = result.error_field(which)
         return value.decode(errors="replace") if value is not None else None

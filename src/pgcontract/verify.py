@@ -16,6 +16,7 @@ from pgcontract.invariants import Explored, invariants_of, merged, verdicts
 from pgcontract.model import Catalog, Name, Reason, Verdict
 from pgcontract.promises import promises
 from pgcontract.promises.base import Promise
+from pgcontract.promises.trigger import meeting
 from pgcontract.provenance import Provenance
 from pgcontract.prover import DEFAULT_EXAMPLES, TIME_LIMIT
 from pgcontract.workers import Known, Task, Worker, worked
@@ -178,7 +179,7 @@ def verify(
     parts: dict[int, Explored] = {}
     histories = list(_histories(plan.examples)) if invariants else []
     asked = (all_invariants, invariants, stage.system.invariant_seconds)
-    known = Known(live, stage.live_roles, *asked, plan.examples, plan.seed, plan.seconds)
+    known = Known(live, stage.live_roles, *asked, plan.examples, plan.seed, plan.seconds, meeting(contract.catalog))
     tasks: list[Task[Explored | list[tuple[str, Verdict]]]] = [*histories, *_batches(chosen)]
     for task, outcome in worked(stage, known, tasks, plan.workers):
         if isinstance(outcome, Explored):

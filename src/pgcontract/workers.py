@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
+from pgcontract.arena import Arena
 from pgcontract.ephemeral import Stage
 from pgcontract.errors import ServerError
 from pgcontract.invariants import Exploration, Invariant
@@ -35,7 +36,7 @@ Done_co = TypeVar("Done_co", covariant=True)
 class Known:
     """What every worker knows: the live database, its invariants and which are asked, and how much to try.
 
-    ``seconds``: how long a direction of a promise may take.
+    ``seconds``: how long a direction of a promise may take. ``meeting``: whether a promise needs two sessions to meet.
     """
 
     catalog: Catalog
@@ -46,6 +47,7 @@ class Known:
     examples: int
     seed: int
     seconds: float = TIME_LIMIT
+    meeting: bool = False
 
 
 class Task(Protocol[Done_co]):
@@ -67,16 +69,17 @@ def worked(
         return
     with ExitStack() as stack:
         clones = [stack.enter_context(stage.clone()) for _ in range(count)]
+        arenas = [stack.enter_context(stage.clone()).dsn if known.meeting else None for _ in range(count)]
         if count == 1:
-            worker = Worker(clones[0].dsn, known, core=None)
+            worker = Worker(clones[0].dsn, known, core=None, arena=arenas[0])
             stack.callback(worker.close)
             yield from ((task, task.done(worker)) for task in tasks)
             return
         # fork keeps what is imported; elsewhere than Linux it is not safe with system libraries that start threads
         context = get_context("fork" if sys.platform == "linux" else "spawn")
-        places: SimpleQueue[tuple[str, int | None]] = context.SimpleQueue()
-        for clone, core in zip(clones, _cores(), strict=False):
-            places.put((clone.dsn, core))
+        places: SimpleQueue[tuple[str, str | None, int | None]] = context.SimpleQueue()
+        for clone, arena, core in zip(clones, arenas, _cores(), strict=False):
+            places.put((clone.dsn, arena, core))
         pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(places, known))
         stack.callback(pool.shutdown, cancel_futures=True)
         try:
@@ -100,21 +103,30 @@ def _cores() -> list[int]:
 class Worker:
     """A process's own clone, session and planned worlds. ``kept`` is for what a task leaves to the next of its kind."""
 
-    def __init__(self, dsn: str, known: Known, core: int | None) -> None:
+    def __init__(self, dsn: str, known: Known, core: int | None, arena: str | None = None) -> None:
         self.known = known
+        self._arena: str | Arena | None = arena
         self.session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
             _share(core, self.session)
         worlds = Worlds(known.catalog, self.session, known.roles)
-        self.prover = Prover(self.session, worlds, known.examples, known.seed, known.seconds)
+        self.prover = Prover(self.session, worlds, known.examples, known.seed, known.seconds, self.arena)
         self.exploration = Exploration(
             self.session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds
         )
         self.kept: dict[str, Any] = {}
 
+    def arena(self) -> Arena | None:
+        """Where two sessions meet; made when it is first asked for. None where no promise was to need one."""
+        if isinstance(self._arena, str):
+            self._arena = Arena(self._arena)
+        return self._arena
+
     def close(self) -> None:
-        """Roll everything back and close the connection."""
+        """Roll everything back and close the connections."""
         self.session.close()
+        if isinstance(self._arena, Arena):
+            self._arena.close()
 
 
 def _share(core: int, session: Session) -> None:
@@ -148,13 +160,13 @@ def _round_trips(session: Session) -> float:
 _worker: Worker | None = None
 
 
-def _begin(places: SimpleQueue[tuple[str, int | None]], known: Known) -> None:
+def _begin(places: SimpleQueue[tuple[str, str | None, int | None]], known: Known) -> None:
     global _worker  # noqa: PLW0603 - a pool's process has one worker, made by its initializer
     # Ctrl-C reaches the whole group: the parent hears it, and ends the pool
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    dsn, core = places.get()
-    _worker = Worker(dsn, known, core)
+    dsn, arena, core = places.get()
+    _worker = Worker(dsn, known, core, arena)
 
 
 def _end_with_parent() -> None:

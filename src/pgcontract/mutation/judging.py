@@ -21,7 +21,8 @@ from pgcontract.model import Catalog, Name
 from pgcontract.mutation.detours import short_cut
 from pgcontract.mutation.ready import FROZEN, Ready, behaviour
 from pgcontract.mutation.result import Judged
-from pgcontract.promises.base import Direction, Promise
+from pgcontract.promises.base import Direction, Promise, contradicted
+from pgcontract.promises.meetings import Arena
 from pgcontract.promises.mutants import Mutant
 from pgcontract.prover import DECIDED, Evidence, Prover
 from pgcontract.rows.oracle import Refusal
@@ -53,6 +54,7 @@ class Judge:
     sound: Prover
     exploration: Exploration
     read: Callable[[psycopg.Connection], Catalog]
+    arena: Callable[[], Arena | None] = lambda: None
     applied: bool = False
     """Whether the mutant is there already, committed: then the judge is for this one only."""
     _ready: dict[tuple[str, Direction], Ready] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Judge:
         laid = not self.applied and promise.kind not in PLANS
         if laid:
             found, laid = self._laid(blank, promise, mutant)
+            found = found or self._met(blank, mutant)
             if found is not None:
                 return found
         # all of them, before the schema is another
@@ -134,6 +137,19 @@ class Judge:
             if anew:
                 self.session.forget()
         return (replace(blank, fate="equivalent", reason=reason) if reason else None), True
+
+    def _met(self, blank: Judged, mutant: Mutant) -> Judged | None:
+        """Have two sessions meet where the mutant is committed; what noticed it."""
+        if not mutant.shown_by or (arena := self.arena()) is None:
+            return None
+        for one in self._ready_for(blank, mutant):
+            rehearsed = one.rehearsed(arena)
+            clash = None if rehearsed is None else rehearsed.clash_of(mutant.ddl, arena)
+            if rehearsed is not None and clash is not None:
+                contradiction = contradicted(clash, one.cases.setup)
+                evidence = Evidence(one.direction, len(rehearsed.expected), contradiction)
+                return _killed(blank, one.id, one.promise, evidence)
+        return None
 
     def _tried(self, blank: Judged, promise: Promise, mutant: Mutant, ready: Sequence[Ready], *, tried: bool) -> Judged:
         """Try the mutant below everything else; ``tried``: it was tried over the rows of its own promise's cases."""

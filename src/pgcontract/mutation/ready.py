@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pgcontract.promises.base import Cases, Change, Direction, Promise
+from pgcontract.promises.meetings import Arena, Rehearsed
 from pgcontract.prover import Evidence, Prover, References, explore
 
 RECORDED = "nothing but the catalog says so"
@@ -24,6 +25,7 @@ class Ready:
     cases: Cases
     references: References
     _drawn: Cases | None = field(default=None)
+    _rehearsed: Rehearsed | None = field(default=None)
 
     @classmethod
     def made(cls, sound: Prover, id_: str, promise: Promise, direction: Direction) -> Ready:
@@ -63,6 +65,12 @@ class Ready:
             explore(self.cases.drawn, collected, sound.examples * DRAWN, sound.seed)
             self._drawn = replace(self.cases, always=tuple(found), drawn=None)
         return self._tried(sound, self._drawn)
+
+    def rehearsed(self, arena: Arena) -> Rehearsed | None:
+        """Meetings of two sessions, rehearsed once; None where one session alone can tell all."""
+        if self._rehearsed is None and self.cases.meetings is not None:
+            self._rehearsed = self.cases.meetings(arena)
+        return self._rehearsed
 
     def _tried(self, sound: Prover, cases: Cases) -> Evidence:
         evidence = sound.tried(self.promise, self.direction, cases, self.references)

@@ -20,6 +20,7 @@ from pgcontract.mutation.justified import unjustified
 from pgcontract.mutation.result import Judged, Result
 from pgcontract.mutation.survivors import reasons
 from pgcontract.promises import promises
+from pgcontract.promises.trigger import meeting
 from pgcontract.queries import queries_of
 from pgcontract.rows.statements import Statement
 from pgcontract.workers import Known, Worker, worked
@@ -53,7 +54,7 @@ def mutate(
             remedy="Ask for other kinds, operators or ids: `pgcontract mutate --verbose` names all of them.",
         )
     listed = reasons(stage.system)
-    known, frozen = _known(stage, plan), _Frozen.of(stage, contract)
+    known, frozen = _known(stage, contract, plan), _Frozen.of(stage, contract)
     started(len(mutants))
     at: dict[int, Judged] = {}
 
@@ -81,10 +82,12 @@ class Analyst:
 
     def __init__(self, stage: Stage, contract: Contract, plan: Plan) -> None:
         self._stage, self._plan = stage, plan
-        self._catalog, self._frozen, self._known = contract.catalog, _Frozen.of(stage, contract), _known(stage, plan)
+        self._catalog, self._frozen = contract.catalog, _Frozen.of(stage, contract)
+        self._known = _known(stage, contract, plan)
         self._listed = reasons(stage.system)
         self._clone = stage.clone()
-        self._worker = Worker(self._clone.dsn, self._known, core=None)
+        self._arena = stage.clone()
+        self._worker = Worker(self._clone.dsn, self._known, core=None, arena=self._arena.dsn)
         self._judge = self._frozen.judge(self._worker)
 
     def judged(self, id_: str) -> list[Judged]:
@@ -103,11 +106,21 @@ class Analyst:
         """Close the session and drop the clone."""
         self._worker.close()
         self._clone.drop()
+        self._arena.drop()
 
 
-def _known(stage: Stage, plan: Plan) -> Known:
+def _known(stage: Stage, contract: Contract, plan: Plan) -> Known:
     asked, live = invariants_of(stage.system), stage.read_catalog()
-    return Known(live, stage.live_roles, asked, asked, stage.system.invariant_seconds, plan.examples, plan.seed)
+    return Known(
+        live,
+        stage.live_roles,
+        asked,
+        asked,
+        stage.system.invariant_seconds,
+        plan.examples,
+        plan.seed,
+        meeting=meeting(contract.catalog),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +147,14 @@ class _Frozen:
         worker.session.set("statement_timeout", IMPATIENT)
         covered = dict(promises(self.catalog))
         return Judge(
-            worker.session, self.catalog, covered, worker.prover, worker.exploration, self.read, applied=applied
+            worker.session,
+            self.catalog,
+            covered,
+            worker.prover,
+            worker.exploration,
+            self.read,
+            worker.arena,
+            applied,
         )
 
 

@@ -15,6 +15,7 @@ from hypothesis.strategies import SearchStrategy
 from psycopg import sql
 
 from pgcontract.model import Catalog, Name, Reason
+from pgcontract.promises.meetings import Arena, Clash, Rehearsed, told
 from pgcontract.promises.mutants.base import Mutant
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
@@ -100,6 +101,8 @@ class Cases:
     missing: str | None = None
     notes: tuple[str, ...] = ()
     reason: Reason = Reason.NO_ROW
+    meetings: Callable[[Arena], Rehearsed] | None = None
+    """Rehearses what happens when two sessions meet, where one alone cannot tell all."""
 
     @property
     def setup(self) -> tuple[Statement, ...]:
@@ -196,6 +199,8 @@ class Seen:
 
     refusal: Refusal | None = None
     rows: Rows | None = None
+    told: str = ""
+    """What else was seen, in words."""
 
     @property
     def true(self) -> bool:
@@ -203,8 +208,8 @@ class Seen:
         return self.rows is None or (len(self.rows) == 1 and all(field == b"t" for field in self.rows[0]))
 
     def __str__(self) -> str:
-        if self.refusal:
-            return str(self.refusal)
+        if self.refusal or self.told:
+            return str(self.refusal or self.told)
         return "accepted" if self.true else "accepted, but with another result than promised"
 
 
@@ -265,3 +270,17 @@ class Contradiction:
         if isinstance(self.change, Violation):
             return self.change.promised
         return "accepted" if self.change.wanted is None else self.change.wanted
+
+
+FIRST = Statement("-- a first session, in a transaction of its own")
+SECOND = Statement("-- a second session meanwhile, in a transaction of its own")
+COMMITS = Statement("-- now the first one commits")
+
+
+def contradicted(clash: Clash, setup: tuple[Statement, ...]) -> Contradiction:
+    """A meeting that took another course, as what contradicts a promise."""
+    meeting = clash.meeting
+    expected, seen = told(clash.expected, clash.seen)
+    first = (FIRST, *meeting.first) if meeting.first else ()
+    act = (*first, SECOND, *meeting.act, *([COMMITS] if meeting.commits else []))
+    return Contradiction(Change(act, wanted=expected), Seen(told=seen), setup)

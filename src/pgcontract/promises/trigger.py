@@ -30,6 +30,9 @@ from pgcontract.promises.definitions import (
     trigger_function,
 )
 from pgcontract.promises.happenings import Happening, drawn, happenings
+from pgcontract.promises.interleaving import Interleaving
+from pgcontract.promises.locking import locks
+from pgcontract.promises.meetings import Arena, Rehearsed
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.triggers import trigger_mutants
 from pgcontract.promises.scene import IMMEDIATE, Stage, root_of, stage
@@ -164,6 +167,7 @@ class _Rehearsal:
 
     def __init__(self, promise: TriggerPromise, worlds: Worlds, stage_: Stage) -> None:
         self._promise = promise
+        self._live = trigger_function(worlds.catalog, promise.trigger)
         self._oracle = worlds.oracle
         self._stage = stage_
         self._prepared = stage_.prepared
@@ -195,7 +199,17 @@ class _Rehearsal:
         notes = [f"{shown} of {len(effects)} changes show what it does" if shown else "no change shows what it does"]
         notes += [f"not compared, another each time: {', '.join(sorted(f'{t}.{c}' for t, c in left))}"] if left else []
         by_turns = [c for pair in zip_longest(effects, calls) for c in pair if c is not None]
-        return Cases(tuple(by_turns), self._drawn(left), prepared=self._prepared, notes=tuple(notes))
+        meetings = self._meetings(fired)
+        return Cases(tuple(by_turns), self._drawn(left), prepared=self._prepared, notes=tuple(notes), meetings=meetings)
+
+    def _meetings(self, fired: Sequence[Happening]) -> Callable[[Arena], Rehearsed] | None:
+        """What happens when two sessions meet, for a function that locks."""
+        frozen = self._promise.function
+        if frozen is None or self._live is None or not (found := locks(frozen.body)):
+            return None
+        ended = (IMMEDIATE,) if self._promise.trigger.constraint else ()
+        of_two = Interleaving(frozen, self._live, found, self._stage, self._camera, tuple(fired), ended)
+        return of_two.rehearsed
 
     def _calls(self, installed: Sequence[Statement], found: Iterable[Happening]) -> list[str | None]:
         """How each change calls the frozen trigger; None where it is refused."""
@@ -344,6 +358,12 @@ def _differ(one: Answer, other: Answer) -> bool:
     if isinstance(one, Refusal) and isinstance(other, Refusal):
         return one.sqlstate != other.sqlstate
     return isinstance(one, Refusal) or isinstance(other, Refusal) or list(one) != list(other)
+
+
+def meeting(catalog: Catalog) -> bool:
+    """Whether two sessions must meet to prove one of these triggers."""
+    called = (trigger_function(catalog, trigger) for table in catalog.tables for trigger in table.triggers)
+    return any(function is not None and locks(function.body) for function in called)
 
 
 def promises(catalog: Catalog) -> Iterator[TriggerPromise]:

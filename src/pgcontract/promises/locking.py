@@ -1,0 +1,71 @@
+"""What a function locks, as its body says it: found on the tokens of PostgreSQL's own scanner, never by names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from pgcontract.sql import SqlError, scan
+
+STRENGTHS: Final = (
+    ("FOR", "NO", "KEY", "UPDATE"),
+    ("FOR", "KEY", "SHARE"),
+    ("FOR", "UPDATE"),
+    ("FOR", "SHARE"),
+)
+WAITING: Final = (("SKIP", "LOCKED"), ("NOWAIT",))
+ADVISORY: Final = "PG_ADVISORY_"
+WRITES: Final = frozenset({"UPDATE", "DELETE", "INSERT"})
+STATEMENT_BEGINS_AFTER: Final = frozenset({";", "BEGIN", "THEN", "ELSE", "LOOP"})
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """``bare``: the body without one of its locks, for each of them. ``ordered``: rows are written in an order."""
+
+    bare: tuple[str, ...] = ()
+    ordered: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.bare) or self.ordered
+
+
+def locks(body: str) -> Locks:
+    """What a body locks; nothing where the scanner does not know it."""
+    try:
+        tokens = [t for t in scan(body) if "COMMENT" not in t.kind]
+    except (SqlError, ValueError):
+        return Locks()
+    words = [t.text.upper() for t in tokens]
+    bare = (body[: tokens[first].start] + new + body[tokens[last].end :] for first, last, new in _found(words))
+    written = any(word in WRITES and words[n - 1 : n] not in (["FOR"], ["KEY"]) for n, word in enumerate(words))
+    ordered = written and any(pair == ("ORDER", "BY") for pair in pairwise(words))
+    return Locks(tuple(dict.fromkeys(bare)), ordered)
+
+
+def clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where the locking clauses of queries stand: the first and the last of each one's words, which are in capitals."""
+    for n in range(len(words)):
+        strength = next((s for s in STRENGTHS if tuple(words[n : n + len(s)]) == s), None)
+        if strength is None:
+            continue
+        last = n + len(strength) - 1
+        if words[last + 1 : last + 2] == ["OF"]:
+            last += 2
+            while words[last + 1 : last + 2] in ([","], ["."]):
+                last += 2
+        waiting = next((w for w in WAITING if tuple(words[last + 1 : last + 1 + len(w)]) == w), ())
+        yield n, last + len(waiting)
+
+
+def _found(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Each lock's first and last word, and what is there in its place when it is gone."""
+    yield from ((first, last, "") for first, last in clauses(words))
+    for n in range(1, len(words)):
+        if words[n - 1] not in STATEMENT_BEGINS_AFTER or ";" not in words[n:]:
+            continue
+        end = words.index(";", n)
+        if words[n] == "LOCK" or any(word.startswith(ADVISORY) for word in words[n:end]):
+            yield n, end, "NULL;"
