@@ -35,6 +35,7 @@ QUEUED = 4
 PAIRS = 48
 SHOWING = 2
 Thing = TypeVar("Thing")
+WRITERS = "NO KEY UPDATE"
 STRENGTHS = ("KEY SHARE", "SHARE", "NO KEY UPDATE", "UPDATE")
 
 
@@ -108,10 +109,9 @@ class Interleaving:
         return (entering,), " UNION ALL ".join(f"({_locked(n, t)})" for n, t in enumerate(tables))
 
     def _rows(self, course: Course) -> Iterator[tuple[Table, Row]]:
-        """The rows that are locked in a course, by their keys."""
+        """The rows that are locked in a course so that others wait, by their keys; not what a foreign key holds."""
         tables = self._looked_at()
-        for entry in dict.fromkeys(_entry(text) for text in sorted(course.held) if not text.startswith("lock ")):
-            number, key = entry
+        for number, key in sorted(found for text in course.held if (found := _entry(text)) is not None):
             table = tables[number]
             yield table, dict(zip(key_columns(table), json.loads(key), strict=True))
 
@@ -191,9 +191,11 @@ def _spread(found: Sequence[Thing], most: int) -> list[Thing]:
     return list(found[:: max(1, -(-len(found) // most))])[:most]
 
 
-def _entry(text: str) -> tuple[int, str]:
-    number, _, key = text.partition(" ")
-    return int(number), key.partition(": ")[2]
+def _entry(text: str) -> tuple[int, str] | None:
+    """The table's number and the row's key, of a row that cannot be locked in the strength that writers need."""
+    number, _, rest = text.partition(" ")
+    strength, _, key = rest.partition(": ")
+    return (int(number), key) if strength == WRITERS else None
 
 
 def _locked(number: int, table: Table) -> str:
@@ -214,4 +216,4 @@ def _locked(number: int, table: Table) -> str:
 
 def _lock(table: Table, key: Row) -> Statement:
     condition, values = where(key, {c.name: c.type for c in table.columns})
-    return Statement(f"SELECT FROM {identifier(table.name).as_string()} WHERE {condition} FOR UPDATE", values)
+    return Statement(f"SELECT FROM {identifier(table.name).as_string()} WHERE {condition} FOR {WRITERS}", values)

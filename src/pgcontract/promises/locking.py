@@ -16,7 +16,7 @@ STRENGTHS: Final = (
     ("FOR", "SHARE"),
 )
 WAITING: Final = (("SKIP", "LOCKED"), ("NOWAIT",))
-ADVISORY: Final = "PG_ADVISORY_"
+ADVISORY: Final = ("PG_ADVISORY_", "PG_TRY_ADVISORY_")
 WRITES: Final = frozenset({"UPDATE", "DELETE", "INSERT"})
 STATEMENT_BEGINS_AFTER: Final = frozenset({";", "BEGIN", "THEN", "ELSE", "LOOP"})
 
@@ -63,9 +63,18 @@ def clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 def _found(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     """Each lock's first and last word, and what is there in its place when it is gone."""
     yield from ((first, last, "") for first, last in clauses(words))
-    for n in range(1, len(words)):
-        if words[n - 1] not in STATEMENT_BEGINS_AFTER or ";" not in words[n:]:
-            continue
-        end = words.index(";", n)
-        if words[n] == "LOCK" or any(word.startswith(ADVISORY) for word in words[n:end]):
-            yield n, end, "NULL;"
+    for n, word in enumerate(words):
+        if word == "LOCK" and words[n - 1] in STATEMENT_BEGINS_AFTER and ";" in words[n:]:
+            yield n, words.index(";", n), "NULL;"
+        if word.startswith(ADVISORY) and words[n + 1 : n + 2] == ["("]:
+            yield n - 2 * (words[n - 2 : n] == ["PG_CATALOG", "."]), _closed(words, n + 1), "TRUE"
+
+
+def _closed(words: Sequence[str], opened: int) -> int:
+    """Where the parenthesis that stands there is closed."""
+    depth = 0
+    for n in range(opened, len(words)):
+        depth += (words[n] == "(") - (words[n] == ")")
+        if depth == 0:
+            return n
+    return len(words) - 1
