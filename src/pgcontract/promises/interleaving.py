@@ -23,7 +23,7 @@ from pgcontract.promises.locking import Locks
 from pgcontract.promises.meetings import Arena, Course, Meeting, Onlooker, Rehearsed
 from pgcontract.promises.scene import Stage
 from pgcontract.promises.snapshot import Camera, Left
-from pgcontract.rows.changes import Delete, key_columns, key_of, statement
+from pgcontract.rows.changes import Delete, Update, key_columns, key_of, statement
 from pgcontract.rows.statements import Row, Statement, identifier, where
 
 ALIKE = 3
@@ -32,7 +32,8 @@ SAMPLE = 8
 KEPT_ALONE = 16
 QUEUES = 8
 QUEUED = 4
-PAIRS = 48
+PAIRS = 24
+TRIES = 5
 SHOWING = 2
 Thing = TypeVar("Thing")
 WRITERS = "NO KEY UPDATE"
@@ -75,7 +76,7 @@ class Interleaving:
         locking = [(h, m, c) for h, m, c in seen if c.held and not c.refused]
         chosen = [(m, c) for _, m, c in _spread(locking, KEPT_ALONE)]
         queued = [(m, arena.course(m, onlooker)) for m in self._queues([(m, c) for _, m, c in locking])]
-        showing = self._showing(arena, onlooker, list(islice(self._pairs(locking), PAIRS)))
+        showing = self._showing(arena, onlooker, self._pairs(locking))
         # what does not come out the same twice means nothing
         every = [*showing, *queued, *chosen]
         same = [(m, c) for m, c in every if arena.course(m, onlooker) == c]
@@ -128,10 +129,8 @@ class Interleaving:
                 yield Meeting(meeting.act, (_lock(table, row),))
 
     def _pairs(self, locking: Sequence[tuple[Happening, Meeting, Course]]) -> Iterator[Meeting]:
-        """Somebody has changed other rows of the same parents, and commits."""
-        if not self.locks.bare:
-            return
-        turns = [self._others(m, c, locking) for _, m, c in locking]
+        """Somebody has changed other rows of the same parents, and commits: one such change for each, then another."""
+        turns = [self._others(n, m, c, locking) for n, (_, m, c) in enumerate(locking)]
         while turns:
             for turn in list(turns):
                 found = next(turn, None)
@@ -141,39 +140,57 @@ class Interleaving:
                     yield found
 
     def _others(
-        self, meeting: Meeting, course: Course, locking: Sequence[tuple[Happening, Meeting, Course]]
+        self, number: int, meeting: Meeting, course: Course, locking: Sequence[tuple[Happening, Meeting, Course]]
     ) -> Iterator[Meeting]:
+        """What somebody else may do who touches none of this one's rows, but their parents."""
         table, held = self.stage.table, list(self._rows(course))
         own = [row for t, row in held if t == table]
-        for fk in table.foreign_keys:
-            parents = [row for t, row in held if t.name == fk.references and set(fk.keys) <= set(row)]
-            for parent in parents:
-                tied = {c: parent[k] for c, k in zip(fk.columns, fk.keys, strict=True)}
-                rows = [r for r in self.stage.rows[table.name] if all(r[c] == v for c, v in tied.items())]
-                keys = [key_of(table, r) for r in rows]
-                beside = tuple(k for k in keys if k not in own)
-                if beside:
-                    yield Meeting(meeting.act, (statement(Delete(table, beside)), *self.ended), commits=True)
-        strangers = {(t.name, tuple(r.items())) for t, r in held if t != table}
-        mine = [tuple(r.items()) for r in own]
+        changes = [change for keys in self._beside(held, own) for change in self._changes(keys)]
+        # not all of them begin with the same change
+        start = number % len(changes) if changes else 0
+        for change in (*changes[start:], *changes[:start]):
+            yield Meeting(meeting.act, (statement(change), *self.ended), commits=True)
+        strangers = [(t, r) for t, r in held if t != table]
         for _, other, its in locking:
             theirs = list(self._rows(its))
-            meet = any((t.name, tuple(r.items())) in strangers for t, r in theirs)
-            if meet and not any(t == table and tuple(r.items()) in mine for t, r in theirs):
+            if any(one in strangers for one in theirs) and not any(t == table and r in own for t, r in theirs):
                 yield Meeting(meeting.act, other.act, commits=True)
 
-    def _showing(self, arena: Arena, onlooker: Onlooker, pairs: Sequence[Meeting]) -> list[tuple[Meeting, Course]]:
+    def _beside(self, held: Sequence[tuple[Table, Row]], own: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
+        """The keys of the other rows of each parent that is held."""
+        table = self.stage.table
+        for fk in table.foreign_keys:
+            for parent in (r for t, r in held if t.name == fk.references and set(fk.keys) <= set(r)):
+                tied = {c: parent[k] for c, k in zip(fk.columns, fk.keys, strict=True)}
+                rows = (r for r in self.stage.rows[table.name] if all(r[c] == v for c, v in tied.items()))
+                keys = tuple(key for key in (key_of(table, r) for r in rows) if key not in own)
+                if keys:
+                    yield keys
+
+    def _changes(self, keys: tuple[Row, ...]) -> Iterator[Delete | Update]:
+        """These rows gone, or with another value in one of the columns that matter."""
+        table = self.stage.table
+        yield Delete(table, keys)
+        tied = {c for fk in table.foreign_keys for c in fk.columns} | set(key_columns(table))
+        for column in (c for c in self.stage.relevant(table.name) if c not in tied):
+            values = dict.fromkeys(row[column] for row in self.stage.rows[table.name])
+            for value in [v for v in values if v is not None][:1] + [v for v in values if v is None]:
+                yield Update(table, keys, ({column: value},))
+
+    def _showing(self, arena: Arena, onlooker: Onlooker, pairs: Iterator[Meeting]) -> list[tuple[Meeting, Course]]:
         """Of these the ones that end otherwise without one of the locks; some for each lock."""
-        courses = [(m, arena.course(m, onlooker)) for m in pairs]
-        waiting = [(m, c) for m, c in courses if c.waits and not c.refused]
-        found: list[tuple[Meeting, Course]] = []
-        for body in self.locks.bare if waiting else ():
-            if arena.install((create_function(replace(self.frozen, body=body)),)) is not None:
-                continue
-            shows = ((m, c) for m, c in waiting if arena.course(m, onlooker) != c)
-            found += [one for one in islice(shows, SHOWING) if one not in found]
-        arena.install((create_function(self.frozen),))
-        return found
+        found: dict[str, list[tuple[Meeting, Course]]] = {body: [] for body in self.locks.bare}
+        for _ in range(TRIES):
+            wanting = [body for body, those in found.items() if len(those) < SHOWING]
+            courses = [(m, arena.course(m, onlooker)) for m in islice(pairs, PAIRS if wanting else 0)]
+            waiting = [(m, c) for m, c in courses if c.waits and not c.refused]
+            for body in wanting if waiting else ():
+                if arena.install((create_function(replace(self.frozen, body=body)),)) is None:
+                    shows = ((m, c) for m, c in waiting if arena.course(m, onlooker) != c)
+                    found[body] += islice(shows, SHOWING - len(found[body]))
+            arena.install((create_function(self.frozen),))
+        every = [one for those in found.values() for one in those]
+        return [one for n, one in enumerate(every) if one not in every[:n]]
 
 
 def _of_each(found: Iterable[Happening], most: int) -> list[Happening]:
