@@ -26,8 +26,8 @@ from pgcontract.promises.snapshot import Camera, Left
 from pgcontract.rows.changes import Delete, Update, key_columns, key_of, statement
 from pgcontract.rows.statements import Row, Statement, identifier, where
 
-ALIKE = 3
-ALONE = 48
+ALIKE = 20
+ALONE = 120
 SAMPLE = 8
 KEPT_ALONE = 16
 QUEUES = 8
@@ -199,7 +199,7 @@ def _of_each(found: Iterable[Happening], most: int) -> list[Happening]:
     for one in found:
         if one.label != "truncate":
             by_kind.setdefault(one.kind, []).append(one)
-    turns = [one for n in range(ALIKE * 5) for those in by_kind.values() for one in those[n : n + 1]]
+    turns = [one for n in range(ALIKE) for those in by_kind.values() for one in those[n : n + 1]]
     return turns[:most]
 
 
