@@ -167,3 +167,64 @@ def test_a_way_that_is_gone_is_taken_by_nothing() -> None:
     (defect,) = [d for d in planted(SHORT_CUT) if d.what.startswith("IF NOT FOUND")]
     (way,) = detours(function, defect)
     assert way.mutated is None
+
+
+NEWEST = """
+BEGIN
+  UPDATE chats SET last = CASE WHEN (at, last) > (NEW.at, NEW.id) THEN last ELSE NEW.id END;
+  RETURN NULL;
+END
+"""
+DIFFERENCES = """
+DECLARE difference record;
+BEGIN
+  FOR difference IN
+    SELECT chat_id, SUM(sign) AS unread
+    FROM (SELECT chat_id, -1 AS sign FROM gone UNION ALL SELECT chat_id, 1 AS sign FROM come) AS signed
+    GROUP BY chat_id HAVING SUM(sign) <> 0 ORDER BY chat_id
+  LOOP
+    IF difference.unread > 0 THEN PERFORM 7; END IF;
+  END LOOP;
+END
+"""
+NESTED = """
+BEGIN
+  FOR i IN 1 .. COALESCE(cardinality(ids), 0) LOOP
+    PERFORM FROM chats WHERE id = ids[i] FOR UPDATE;
+    LOOP
+      BEGIN
+        UPDATE chats SET last = NULL WHERE id = ids[i];
+        EXIT;
+      EXCEPTION WHEN foreign_key_violation THEN NULL;
+      END;
+    END LOOP;
+  END LOOP;
+END
+"""
+
+
+def test_of_two_that_are_equal_either_may_be_chosen() -> None:
+    """Where what is chosen is among what is compared."""
+    assert equivalent(NEWEST) == {"> → >="}
+    assert equivalent(NEWEST.replace("THEN last", "THEN first")) == set()
+    assert equivalent(NEWEST.replace("(at, last) > (NEW.at, NEW.id)", "(at, 1) > (NEW.at, 2)")) == set()
+
+
+def test_a_whole_number_that_is_not_0_is_above_it_or_below() -> None:
+    """By HAVING, and by what is summed."""
+    found = [d.what for d in planted(DIFFERENCES) if d.equivalent and d.place.startswith("IF difference")]
+    assert found == ["> → >=", "0 → (-1)"]
+    for old, new in (
+        ("HAVING SUM(sign) <> 0", "HAVING true"),
+        ("<> 0 ORDER", "<> 0 OR true ORDER"),
+        ("1 AS sign", "n AS sign"),
+    ):
+        other = DIFFERENCES.replace(old, new)
+        assert not [d.what for d in planted(other) if d.equivalent and d.place.startswith("IF difference")]
+
+
+def test_blocks_within_a_loop_over_an_array_do_nothing_for_null_either() -> None:
+    """As long as each of their statements asks for that key."""
+    assert {"1 → (0)", "0 → 1"} <= equivalent(NESTED)
+    assert "1 → (0)" not in equivalent(NESTED.replace("EXIT;", "PERFORM 7; EXIT;"))
+    assert "1 → (0)" not in equivalent(NESTED.replace("THEN NULL", "THEN DELETE FROM chats"))

@@ -1,6 +1,6 @@
 """Which transactions meet, so that a trigger function's locks show: what one session alone cannot tell.
 
-A function that locks, or that writes in an order, is judged by three kinds of meetings. It acts alone, and a third
+A function that locks, be it by writing, is judged by three kinds of meetings. It acts alone, and a third
 session sees which rows it has locked; somebody holds one of these rows, and what it has locked until then tells the
 order; somebody else has changed rows of the same parent and commits while it waits, and the rows at the end tell
 whether it looked at them before or after. Of the last those are kept whose end would be another one without the lock.

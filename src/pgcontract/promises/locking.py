@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from pgcontract.sql import SqlError, scan
@@ -23,13 +22,13 @@ STATEMENT_BEGINS_AFTER: Final = frozenset({";", "BEGIN", "THEN", "ELSE", "LOOP"}
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """``bare``: the body without one of its locks, for each of them. ``ordered``: rows are written in an order."""
+    """``bare``: the body without one of its locks, for each of them. ``written``: rows are, and so locked, too."""
 
     bare: tuple[str, ...] = ()
-    ordered: bool = False
+    written: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.bare) or self.ordered
+        return bool(self.bare) or self.written
 
 
 def locks(body: str) -> Locks:
@@ -41,8 +40,7 @@ def locks(body: str) -> Locks:
     words = [t.text.upper() for t in tokens]
     bare = (body[: tokens[first].start] + new + body[tokens[last].end :] for first, last, new in _found(words))
     written = any(word in WRITES and words[n - 1 : n] not in (["FOR"], ["KEY"]) for n, word in enumerate(words))
-    ordered = written and any(pair == ("ORDER", "BY") for pair in pairwise(words))
-    return Locks(tuple(dict.fromkeys(bare)), ordered)
+    return Locks(tuple(dict.fromkeys(bare)), written)
 
 
 def clauses(words: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -23,18 +23,22 @@ RAISED: Final = f" RAISE EXCEPTION 'a way of its own' USING ERRCODE = '{REACHED}
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Offsets of an IF, of what is behind its THEN, and of what is behind its END IF."""
+    """Offsets of an IF, of what is behind its THEN, of its last RETURN, and of what is behind its END IF."""
 
     start: int
     inside: int
+    returns: int
     end: int
 
 
 def detours(function: Function, defect: Planted) -> Iterator[Detour]:
-    """The ways of its own that a defect may keep rows from: it stands before one, in its condition, or is its loss."""
+    """The ways of its own that a defect may keep rows from: it stands before one, in its condition, or is its loss.
+
+    Without its RETURN, rows go the way for all afterwards, too.
+    """
     for block in _blocks(function.body):
         sound = _raising(function, function.body, block.inside)
-        if (defect.start, defect.end) == (block.start, block.end):
+        if (defect.start, defect.end) == (block.start, block.end) or defect.start == block.returns:
             yield Detour(sound, None)
         elif defect.end < block.inside:
             grown = len(defect.body) - len(function.body)
@@ -64,8 +68,9 @@ def _block(tokens: Sequence[Token], words: Sequence[str], n: int) -> _Block | No
         if words[m] == "IF":
             depth += -1 if words[m - 1] == "END" else 1
             if depth == 0:
-                returns = words[last] == "RETURN"
-                return _Block(tokens[n].start, tokens[inside].end, tokens[m + 1].end) if returns else None
+                if words[last] != "RETURN":
+                    return None
+                return _Block(tokens[n].start, tokens[inside].end, tokens[last].start, tokens[m + 1].end)
         elif depth == 1 and not case and words[m] in {"ELSE", "ELSIF"}:
             return None
         elif words[m] == "RETURN" or (words[m - 1] in {";", "THEN"} and words[m] != "END"):

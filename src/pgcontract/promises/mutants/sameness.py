@@ -15,6 +15,9 @@ COMPARISONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     ">=": op.ge,
 }
 STRICT: Final = frozenset({("<", "<="), ("<=", "<"), (">", ">="), (">=", ">")})
+BLOCKS: Final = frozenset({"LOOP", "BEGIN"})
+NOTHING: Final = (["END"], ["END", "LOOP"], ["EXIT"], ["NULL"])
+"""Ends of blocks, and statements that change no row."""
 CLOCK: Final = ("CLOCK_TIMESTAMP", "(", ")")
 
 
@@ -23,7 +26,7 @@ def same(words: Sequence[str], first: int, last: int, new: str) -> str | None:
 
     ``words`` are the body's tokens in capital letters.
     """
-    rules = (_clock, _tags, _empty_loop, _null_loop, _undistinguished)
+    rules = (_clock, _tags, _empty_loop, _null_loop, _undistinguished, _greatest, _never_nothing)
     return next((reason for rule in rules if (reason := rule(words, first, last, new.upper())) is not None), None)
 
 
@@ -138,13 +141,65 @@ def _undistinguished(words: Sequence[str], first: int, last: int, new: str) -> s
     return f"NEW.{column.lower()} and OLD.{column.lower()} are not distinct there"
 
 
+def _greatest(words: Sequence[str], first: int, last: int, new: str) -> str | None:
+    """``CASE WHEN (a, x) > (b, y) THEN x ELSE y END`` and the same with ``>=``."""
+    if first != last or (words[first], new) not in STRICT or words[first - 1] != ")" or words[first + 1] != "(":
+        return None
+    opened = next((n for n in range(first - 1, 0, -1) if words[n] == "("), 0)
+    closed = next((n for n in range(first + 1, len(words)) if words[n] == ")"), 0)
+    one, other = _last(words[opened + 1 : first - 1]), _last(words[first + 2 : closed])
+    chosen = ["THEN", *one, "ELSE", *other, "END"]
+    if words[opened - 1] != "WHEN" or list(words[closed + 1 : closed + 1 + len(chosen)]) != chosen:
+        return None
+    return "where the two are equal, so is what is chosen"
+
+
+def _last(words: Sequence[str]) -> list[str]:
+    """The last of several expressions."""
+    commas = [n for n, word in enumerate(words) if word == ","]
+    return list(words[commas[-1] + 1 if commas else 0 :])
+
+
+def _never_nothing(words: Sequence[str], first: int, last: int, new: str) -> str | None:
+    """``difference.number > 0`` and ``>= 0``, ``> -1`` are the same where HAVING leaves no 0 of whole numbers."""
+    at = first if words[first] in COMPARISONS else first - 1
+    if first != last or list(words[at : at + 2]) != [">", "0"] or words[at - 2] != "." or new not in {">=", "(-1)"}:
+        return None
+    record, name = words[at - 3], words[at - 1]
+    start = next((n for n in range(at, 0, -1) if list(words[n : n + 3]) == ["FOR", record, "IN"]), 0)
+    query = list(words[start : words.index("LOOP", start)]) if start else []
+    for n in (n for n, word in enumerate(query) if word == name and query[n - 1] == "AS"):
+        begins = max(m for m in range(n) if query[m] in {",", "SELECT"})
+        summed = query[begins + 1 : n - 1]
+        whole = summed[:2] == ["COUNT", "("] or (summed[:2] == ["SUM", "("] and bool(_tagged(words, summed[2])))
+        if whole and _ends_with(query, ["HAVING", *summed, "<>", "0"]):
+            return f"HAVING leaves no {name.lower()} of 0, and it is a whole number"
+    return None
+
+
+def _ends_with(query: Sequence[str], condition: Sequence[str]) -> bool:
+    """Whether this is all of a query's HAVING."""
+    n = next((m for m in range(len(query)) if list(query[m : m + len(condition)]) == list(condition)), None)
+    return n is not None and (n + len(condition) == len(query) or query[n + len(condition)] == "ORDER")
+
+
 def _loop(words: Sequence[str], start: int) -> Iterator[list[str]]:
-    """The statements of a loop whose LOOP stands there; one that is no statement where they are not plain ones."""
+    """The statements of a loop whose LOOP stands there, also those of blocks and loops within.
+
+    One that is no statement where there are others, such as conditions.
+    """
     statement: list[str] = []
-    for word in words[start + 1 :]:
-        if word == "END" and not statement:
-            return
-        if word == ";":
+    within = 0
+    for n in range(start + 1, len(words)):
+        word = words[n]
+        if word in BLOCKS and not statement:
+            within += 1
+        elif word == "END" and not statement:
+            if not within:
+                return
+            within -= 1
+            statement = [word]
+        elif word == ";":
             yield statement
             statement = []
         else:
@@ -153,6 +208,8 @@ def _loop(words: Sequence[str], start: int) -> Iterator[list[str]]:
 
 def _nothing(statement: Sequence[str], entry: Sequence[str]) -> bool:
     """Whether a statement does nothing where this is NULL: its rows are those whose key equals it."""
+    if statement in NOTHING or (statement[0] == "EXCEPTION" and statement[-2:] == ["THEN", "NULL"]):
+        return True
     if statement[0] not in {"UPDATE", "DELETE", "PERFORM"} or "WHERE" not in statement:
         return False
     depth, condition = 0, len(statement) - 1 - list(reversed(statement)).index("WHERE")
