@@ -217,6 +217,29 @@ def test_triggers_on_diesels_own_table_can_be_made(empty_database: str, tmp_path
         assert read_catalog(session, ignore=[system.tracking_table]).tables == ()
 
 
+def test_golang_migrates_own_table_can_be_altered(empty_database: str, tmp_path: Path) -> None:
+    """It is there where a migration counts on it, and made by the migration that makes it."""
+    files = {"1_a.up.sql": "ALTER TABLE schema_migrations ADD n integer;", "1_a.down.sql": ""}
+    system = System.load(write(tmp_path, files))
+    with loaded(empty_database, tmp_path) as session:
+        assert read_catalog(session, ignore=[system.tracking_table]).tables == ()
+        session.execute("DROP TABLE schema_migrations")
+    write(tmp_path, {"0_a.up.sql": "CREATE TABLE IF NOT EXISTS schema_migrations (mine integer);"})
+    with loaded(empty_database, tmp_path) as session:
+        assert rows(session, "SELECT mine, n FROM schema_migrations") == []
+
+
+def test_a_transaction_that_the_tool_would_end_is_ended(empty_database: str, tmp_path: Path) -> None:
+    """The file has committed the tool's own and begun another; what needs one has one, whatever the tool."""
+    text = "-- +migrate Up\nCREATE TABLE t (a integer);\nCOMMIT;\nBEGIN;\nINSERT INTO t VALUES (1);"
+    with loaded(empty_database, write(tmp_path / "marked", {"1_a.sql": text})) as session:
+        assert rows(session, "SELECT a FROM t") == [(1,)]
+        session.execute("DROP TABLE t")
+    files = {"1.sql": "CREATE TABLE t (a integer);", "2.sql": "LOCK t;\nINSERT INTO t VALUES (2);"}
+    with loaded(empty_database, write(tmp_path / "plain", files)) as session:
+        assert rows(session, "SELECT a FROM t") == [(2,)]
+
+
 COMMAND = """
 import os, sys, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:

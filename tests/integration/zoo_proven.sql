@@ -55,6 +55,16 @@ CREATE UNIQUE INDEX one_free ON seats (team, type) WHERE member IS NULL;
 CREATE UNIQUE INDEX one_taken ON seats (team, type, member) WHERE member IS NOT NULL;
 CREATE UNIQUE INDEX one_x ON seats (type, team) WHERE type = 'x' AND done IS NULL;
 CREATE UNIQUE INDEX one_other ON seats (COALESCE(other, 0), type) WHERE done IS NULL;
+CREATE TABLE addresses (
+  id INTEGER PRIMARY KEY,
+  team INTEGER NOT NULL REFERENCES teams,
+  "primary" BOOLEAN NOT NULL DEFAULT false,
+  owner INTEGER UNIQUE,
+  note TEXT
+);
+CREATE UNIQUE INDEX one_primary ON addresses (team, (CASE WHEN "primary" THEN true ELSE NULL::boolean END));
+CREATE UNIQUE INDEX one_ownerless ON addresses ((CASE WHEN owner IS NULL THEN note END));
+CREATE UNIQUE INDEX one_note ON addresses (nullif(note, ''), owner);
 CREATE TABLE places (
   id INTEGER PRIMARY KEY,
   name CITEXT NOT NULL,

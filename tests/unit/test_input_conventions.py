@@ -52,7 +52,17 @@ def told(folder: Path) -> tuple[str, list[str]]:
         ("Flyway", {"V2__a.sql": "A;", "V10__b.sql": "B;", "U2__a.sql": "NOT A;", "other.sql": "x"}),
         ("diesel", {"2019-01-01-0_a/up.sql": "A;", "2019-01-01-0_a/down.sql": "x", "2019-01-02-0_b/up.sql": "B;"}),
         ("Prisma", {"20190101_a/migration.sql": "A;", "20190102_b/migration.sql": "B;"}),
+        ("Prisma", {"20190101_b/migration.sql": "A;", "20190101_b_more/migration.sql": "B;"}),
         ("plain", {"2.sql": "A;", "10-b.sql": "B;", "10-b.down.sql": "NOT B;"}),
+        ("plain", {"1.sqlite.sql": "x", "1.postgres.sql": "A;", "2.mysql.sql": "x", "2.sql": "B;"}),
+        (
+            "pop",
+            {
+                "1_a.up.sql": "x", "1_a.postgres.up.sql": "A;", "1_a.mysql.up.sql": "x", "1_a.postgres.down.sql": "x",
+                "2_b.autocommit.up.sql": "x", "2_b.cockroach.autocommit.up.sql": "x", "2_b.postgres.up.sql": "B;",
+                "3_c.sqlite3.up.sql": "x",
+            },
+        ),
     ],
 )  # fmt: skip
 def test_a_convention_is_known_by_its_files(tmp_path: Path, name: str, files: dict[str, str]) -> None:

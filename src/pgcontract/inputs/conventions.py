@@ -28,6 +28,17 @@ _DIESELS_TABLE: Final = """
         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
     )
 """
+# some add columns to it, or fill it
+_MIGRATES_TABLE: Final = "schema_migrations"
+_MIGRATE_MAKES: Final = "CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)"
+_SPEAKS_OF_IT: Final = re.compile(rf"\b{_MIGRATES_TABLE}\b")
+_MAKES_IT: Final = re.compile(rf"\bCREATE\s+TABLE\b[^;(]*\b{_MIGRATES_TABLE}\b", re.IGNORECASE)
+_FOR_A_DATABASE: Final = re.compile(
+    r"(?P<stem>.+?)(?:\.(?P<ours>pg|postgres(?:ql)?)"
+    r"|\.(?P<theirs>mysql|mariadb|sqlite3?|cockroach(?:db)?|mssql|sqlserver|oracle))?"
+    r"(?P<alone>\.autocommit)?(?P<end>(?:\.up|\.down)?\.sql)",
+    re.IGNORECASE,
+)
 _OTHER_LANGUAGES: Final = re.compile(
     r"[0-9a-f]+[-_].*\.(?:py|rb|js|ts|go|php|cs|ex|exs)|env\.py|V.*__.*\.java", re.IGNORECASE
 )
@@ -89,8 +100,11 @@ def recognise(folder: Path) -> Convention | None:
     names and no mark of another tool; where none has that line either, it is a plain one, of which all is run.
     """
     files = _sql_files(folder)
-    if any(_is_pair(path, files) for path in files):
-        return Convention("golang-migrate", "schema_migrations")
+    pairs = [path for path in files if _is_pair(path, files)]
+    if any(match["ours"] or match["theirs"] for match in map(_named, pairs)):
+        return Convention("pop", "schema_migration")
+    if pairs:
+        return Convention("golang-migrate", _MIGRATES_TABLE, _MIGRATE_MAKES if _counted_on(pairs) else "")
     if is_flyways(folder):
         return Convention("Flyway", "flyway_schema_history")
     if any(folder.glob("*/up.sql")):
@@ -128,6 +142,25 @@ def other_language(folder: Path) -> Path | None:
     return None
 
 
+def _counted_on(pairs: list[Path]) -> bool:
+    """Whether migrations speak of golang-migrate's own table as of one that is there."""
+    texts = [text for path in pairs if _SPEAKS_OF_IT.search(text := read_text(path))]
+    return bool(texts) and not any(_MAKES_IT.search(text) for text in texts)
+
+
+def _named(path: Path) -> re.Match[str]:
+    found = _FOR_A_DATABASE.fullmatch(path.name)
+    assert found is not None
+    return found
+
+
+def _of_ours(files: list[Path]) -> list[Path]:
+    """Without the files that are for other databases, and those of which PostgreSQL has a version of its own."""
+    named = {path: _named(path) for path in files if path.name.lower() != ".sql"}
+    own = {(match["stem"], match["end"]) for match in named.values() if match["ours"]}
+    return [p for p, m in named.items() if not m["theirs"] and (m["ours"] or (m["stem"], m["end"]) not in own)]
+
+
 def _sql_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sql" and not path.is_dir())
@@ -153,8 +186,9 @@ def _down_of(path: Path) -> str:
 
 
 def _pairs(folder: Path, _convention: Convention) -> Iterator[Step]:
-    files = _sql_files(folder)
-    yield from (Step(path, read_text(path)) for path in _by_number(path for path in files if _is_pair(path, files)))
+    files = _of_ours(_sql_files(folder))
+    for path in _by_number(path for path in files if _is_pair(path, files)):
+        yield Step(path, read_text(path), transactional=not _named(path)["alone"])
 
 
 def _flyway(folder: Path, _convention: Convention) -> Iterator[Step]:
@@ -174,7 +208,7 @@ def _flyway(folder: Path, _convention: Convention) -> Iterator[Step]:
 def _folders_of(name: str) -> Callable[[Path, Convention], Iterator[Step]]:
     def read(folder: Path, _convention: Convention) -> Iterator[Step]:
         # as these tools do, by text: stamps got longer over the years, and are no numbers to be compared
-        paths = sorted(folder.glob(f"*/{name}"), key=lambda path: _number_of(path).replace("-", ""))
+        paths = sorted(folder.glob(f"*/{name}"), key=lambda path: (_number_of(path).replace("-", ""), path.parent.name))
         for path in _after_parents(paths):
             settings = path.with_name("metadata.toml")
             alone = settings.is_file() and re.search(
@@ -243,7 +277,7 @@ def _marked(folder: Path, convention: Convention) -> Iterator[Step]:
 
 
 def _plain(folder: Path, _convention: Convention) -> Iterator[Step]:
-    files = _sql_files(folder)
+    files = _of_ours(_sql_files(folder))
     found = (path for path in files if path.name[0].isdigit() and not _DOWN_FILE.fullmatch(path.name))
     yield from (Step(path, read_text(path), transactional=False) for path in _by_number(found))
 
@@ -260,6 +294,7 @@ def _by_number(paths: Iterator[Path], of: Callable[[Path], str] = lambda path: p
 
 _READERS: Final[dict[str, Callable[[Path, Convention], Iterator[Step]]]] = {
     "golang-migrate": _pairs,
+    "pop": _pairs,
     "Flyway": _flyway,
     "diesel": _folders_of("up.sql"),
     "Prisma": _folders_of("migration.sql"),

@@ -41,6 +41,8 @@ _NO_TRANSACTION: Final = re.compile(
     r"|ALTER\s+TABLE\b.*\bDETACH\s+PARTITION\b.*\bCONCURRENTLY\b",
     re.IGNORECASE | re.DOTALL,
 )
+# what is refused outside of one, so that whoever runs the file has begun one
+_IN_TRANSACTION: Final = re.compile(r"(?:LOCK|SAVEPOINT|DECLARE)\b", re.IGNORECASE)
 _FILLS: Final = re.compile(r"(?:CREATE|INSERT|COPY|DO)\b", re.IGNORECASE)
 _TO_CLIENT: Final = re.compile(r"COPY\b.*\bTO\s+STDOUT\b", re.IGNORECASE | re.DOTALL)
 
@@ -86,13 +88,15 @@ class Loader:
         """
         found = list(statements(step.text, step.path, step.line))
         self._ordinal = 0
-        together = step.transactional and not any(_NO_TRANSACTION.match(statement.text) for statement in found)
+        wanted = step.transactional or any(_IN_TRANSACTION.match(statement.text) for statement in found)
+        together = wanted and not any(_NO_TRANSACTION.match(statement.text) for statement in found)
         if together:
             self._connection.execute("BEGIN")
         for statement in found:
             self._ordinal += 1
             self._run(statement)
-        if together:
+        # a file may commit the tool's transaction and begin one that the tool commits
+        if together or (step.transactional and self._connection.info.transaction_status == TransactionStatus.INTRANS):
             self._run(Statement("COMMIT", step.path, step.line))
         self._finished(step.path)
         reset_session(self._connection)

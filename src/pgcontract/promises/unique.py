@@ -20,6 +20,7 @@ from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import key_mutants, unique_index_mutants
+from pgcontract.promises.partition_keys import InPartition, names_in_partitions
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
@@ -174,12 +175,12 @@ class Unique:
         return {c: base[c] if c in tied else v for c, v in row.items()}
 
     def _found(
-        self, world: World, row: Mapping[str, Value], inside: Clause | None, *, keyed: bool = True
+        self, world: World, row: Mapping[str, Value], *wishes: Clause | None, keyed: bool = True
     ) -> dict[str, Value] | None:
         """A row near this one; with the same key where it is ``keyed``."""
         key = frozenset(self._columns(world)) if keyed else frozenset()
         fixed = key | {c for fk in world.table.foreign_keys for c in fk.columns}
-        wanted = [inside] if inside else []
+        wanted = [wish for wish in wishes if wish is not None]
         tries = self._with_parents_or_without(world, row, key)
         return next((r for one in tries if (r := world.shape.find(one, wanted, fixed=fixed)) is not None), None)
 
@@ -205,20 +206,29 @@ class Unique:
     def _alike(self, world: World, inside: Clause | None) -> Rows | None:
         base, twin = self._rows(world)
         columns = set(self._columns(world))
-        first = world.shape.find(base, [inside] if inside else [], fixed=frozenset(columns))
-        if self._open(first, columns):
-            first = self._filled(world, base, inside)
-        if first is None and inside is not None:
+        wishes = [*([inside] if inside else []), *self._not_null(world)]
+        first = world.shape.find(base, wishes, fixed=frozenset(columns))
+        if self._open(world, first):
+            first = self._filled(world, base, *wishes)
+        if first is None and wishes:
             # the predicate may ask for another key, or for other parents
-            first = self._found(world, base, inside, keyed=False)
-            first = None if self._open(first, columns) else first
+            first = self._found(world, base, *wishes, keyed=False)
+            first = None if self._open(world, first) else first
         if first is None:
             return None
         second = self._found(world, self._copied(world, first, twin, columns), inside)
-        return None if second is None or self._keys(world, (first, second)) == "apart" else (first, second)
+        unlike = {"apart"} if self.nulls_not_distinct else {"apart", "null"}
+        return None if second is None or self._keys(world, (first, second)) in unlike else (first, second)
 
-    def _open(self, row: Mapping[str, Value] | None, columns: set[str]) -> bool:
+    def _not_null(self, world: World) -> Iterator[Clause]:
+        """Expressions that are NULL for some rows: no other key is compared with those."""
+        expressions = (k.expression for k in self.keys if k.column not in world.shape.names)
+        for text in () if self.nulls_not_distinct else expressions:
+            yield clause(f"({text}) IS NULL", world.table, want=False)
+
+    def _open(self, world: World, row: Mapping[str, Value] | None) -> bool:
         """Whether there is no row, or one whose key no other is compared with, since it holds a NULL."""
+        columns = {k.column for k in self.keys if k.column in world.shape.names}
         return row is None or (any(row[c] is None for c in columns) and not self.nulls_not_distinct)
 
     def _also_alike(self, world: World, inside: Clause | None, pair: Rows) -> Iterator[Rows]:
@@ -240,7 +250,7 @@ class Unique:
             if good and row != second and self._keys(world, (first, row)) in ("alike", None):
                 yield first, row
 
-    def _filled(self, world: World, base: Mapping[str, Value], inside: Clause | None) -> dict[str, Value] | None:
+    def _filled(self, world: World, base: Mapping[str, Value], *wishes: Clause | None) -> dict[str, Value] | None:
         """The base row with a value in every nullable key column."""
         row = dict(base)
         for column in self._columns(world):
@@ -248,7 +258,7 @@ class Unique:
                 row[column] = world.shape.domain(column, world.shape.sure).fresh(0)
         if any(row[c] is None for c in self._columns(world)):
             return None
-        return self._found(world, row, inside)
+        return self._found(world, row, *wishes)
 
     def _apart(self, world: World, inside: Clause | None, column: str) -> Iterator[tuple[Rows, tuple[Statement, ...]]]:
         """Both rows inside the predicate, equal in every key column but one; with what else has to be there."""
@@ -377,7 +387,7 @@ class Unique:
         columns = self._columns(world)
         first, second = (world.insert(row, show=columns) for row in pair)
         if world.table.partition_key is not None:
-            names = frozenset(_partitions_keys(world.table, world.catalog, self))
+            names = frozenset([self.name, *names_in_partitions(world.table, world.catalog, self.keys)])
             return InPartition((second,), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), names=names)
         return Violation(
             (second, *self._at_once()), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name
@@ -428,34 +438,6 @@ class Unique:
         free = (c for c in self._columns(world) if c not in bound and c in plain and pair[0][c] is not None)
         column = next(free, None)
         return None if column is None or world.shape.domain(column, world.shape.sure).empty else column
-
-
-@dataclass(frozen=True, slots=True)
-class InPartition(Violation):
-    """A violation of a partitioned table's key, which is named as the key of the partition that the rows are in."""
-
-    names: frozenset[str] = frozenset()
-
-    def matches(self, refusal: Refusal) -> bool:
-        """Whether it is one of these names."""
-        return refusal.sqlstate in self.sqlstates and refusal.constraint in self.names
-
-    @property
-    def promised(self) -> str:
-        """The error that was promised, in words."""
-        return f"{UNIQUE_VIOLATION} naming {' or '.join(sorted(self.names))}"
-
-
-def _partitions_keys(table: Table, catalog: Catalog, key: Unique) -> Iterator[str]:
-    """The names of a key and of the same key in partitions, and in theirs."""
-    yield key.name
-    columns = tuple(k.column for k in key.keys)
-    for part in (t for t in catalog.tables if t.partition_of == table.name):
-        yield from (k.name for k in part.keys if k.columns == columns)
-        for index in part.indexes:
-            if index.unique and [k.expression for k in index.keys] == [k.expression for k in key.keys]:
-                yield index.name
-        yield from _partitions_keys(part, catalog, key)
 
 
 def _uniques(table: Table) -> dict[str, tuple[set[str], str | None]]:
