@@ -133,12 +133,13 @@ def rivals(
         return {table: [fk for fk in fks if Holder(table, fk) not in out] for table, fks in foreign_keys.items()}
 
     for target, event, new in changes:
-        direct = [
+        holders = (
             Holder(row.table, fk)
             for row in rows
             for fk in foreign_keys.get(row.table, ())
             if fk.references == target.table and _values(row.values, fk.columns) == _values(target.values, fk.keys)
-        ]
+        )
+        direct = list(dict.fromkeys(holders))
         # RESTRICT looks at once, whatever comes after
         found += [h for h in direct if h != own and _action(h.foreign_key, event) == "RESTRICT" and h not in found]
         while isinstance(refused := Closure(rest(own), rows, columns).after(target, event, new), Holder):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, product
 
@@ -29,6 +29,7 @@ NOBODY = 7
 MOST_TRIED = 2000
 MOST_ORPHANS = 200
 MOST_REPAIRED = 12
+MOST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,38 @@ class Reference:
         world = self._world(worlds)
         if (lost := self._lost(world)) is not None:
             return gone(self.table, lost)
-        rows = list(islice(self._orphans(world), MOST_ORPHANS))
-        good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
-        if not good:
-            # CHECKs may tie the key's columns to others
-            kept = frozenset(world.shape.sources(self.foreign_key.columns))
-            good = [r for row in rows[:MOST_REPAIRED] if (r := world.shape.find(row, fixed=kept)) is not None]
+        good, rivals = self._breaking(world)
         if not good:
             return Cases(world=world, missing="no row was found that breaks this foreign key and no other")
-        always = tuple(self._violation(world, row) for row in good[:12])
-        return Cases(always, self._drawn(world, good[0]), world=world)
+        always = tuple(self._violation(world, row) for row in good)
+        table = identifier(self.table).as_string()
+        drops = (f"ALTER TABLE {table} DROP CONSTRAINT {sql.Identifier(f.name).as_string()}" for f in rivals)
+        alone = replace(world, setup=(*map(Statement, drops), *world.setup))
+        notes = tuple(f"without {rival.name}, which refuses the same rows first" for rival in rivals)
+        return Cases(always, self._drawn(world, good[0]), world=alone, notes=notes)
+
+    def _breaking(self, world: World) -> tuple[list[dict[str, Value]], list[ForeignKey]]:
+        """Rows that break this foreign key; with others that they break as well, where none breaks this one alone."""
+        fk = self.foreign_key
+        rest = [f for f in world.table.foreign_keys if f.name != fk.name and f.enforced]
+        own = set(world.shape.sources(fk.columns))
+        apart = [f for f in rest if own.isdisjoint(world.shape.sources(f.columns))]
+        # a CHECK may tie its columns to those of others
+        for kept in (rest, apart, []):
+            if good := self._orphaned(world, kept)[:MOST_SHOWN]:
+                return good, [f for f in rest if not all(self._satisfied(world, f, row) for row in good)]
+        return [], []
+
+    def _orphaned(self, world: World, rest: Sequence[ForeignKey]) -> list[dict[str, Value]]:
+        """Rows that pass the CHECKs and break this foreign key, but none of the ``rest``."""
+        rows = list(islice(self._orphans(world, rest), MOST_ORPHANS))
+        good = [r for r, holds in zip(rows, self._holds(world, rows), strict=True) if holds]
+        if good:
+            return good
+        # CHECKs may tie the key's columns to others
+        kept = frozenset(world.shape.sources(self.foreign_key.columns))
+        found = (world.shape.find(row, fixed=kept) for row in rows[:MOST_REPAIRED])
+        return [r for r in found if r is not None and all(self._satisfied(world, f, r) for f in rest)]
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """No foreign key, one of a pair less, or to another table."""
@@ -131,10 +154,9 @@ class Reference:
             found += [world.shape.find(row, computed, fixed=kept) if computed else row]
         return [row for row in found if row is not None]
 
-    def _orphans(self, world: World) -> Iterator[dict[str, Value]]:
+    def _orphans(self, world: World, rest: Sequence[ForeignKey]) -> Iterator[dict[str, Value]]:
         """Rows whose key is nobody's: fresh values, values of the two parents mixed, NULLs where MATCH FULL forbids."""
         fk = self.foreign_key
-        rest = [f for f in world.table.foreign_keys if f.name != fk.name and f.enforced]
         columns = world.shape.sources(fk.columns)
         options = [self._tried(world, column) for column in columns]
         bases = [dict(world.base)]

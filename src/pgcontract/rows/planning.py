@@ -351,7 +351,7 @@ class Draft:
         else:
             yield chosen
         yield from self._apart(twin, others)
-        yield from self._suiting(name, twin, others)
+        yield from self._suiting(name, twin, row, others)
         yield from self._with_offers(name, twin, chosen)
 
     def _apart(self, twin: int, fks: Sequence[ForeignKey]) -> Iterator[list[Row]]:
@@ -372,26 +372,40 @@ class Draft:
         for some in islice(sets, MOST_OFFERS):
             yield [*chosen, *(_tied(fk, self._rows[fk.references, twin]) for fk in some)]
 
-    def _suiting(self, name: Name, twin: int, fks: Sequence[ForeignKey]) -> Iterator[list[Row]]:
-        """One parent has another key, since a CHECK of the child does not take the one it has."""
+    def _suiting(self, name: Name, twin: int, row: Row, fks: Sequence[ForeignKey]) -> Iterator[list[Row]]:
+        """One parent has another key, since the child does not take the one it has: a CHECK of its, or what it makes.
+
+        Other foreign keys over the same columns then refer to that parent, too.
+        """
         for fk in fks:
-            if len(fk.columns) > 1:
-                continue
-            for value in self._wished(name, fk.columns[0]):
-                own = self._bearing(fk, value)
+            for given in self._asked(name, row, fk):
+                own = self._bearing(fk, given)
                 at = fk.references, SUITING + twin + len(self._rows)
-                if own is None and (made := self._made(fk.references, twin, at[1], {fk.keys[0]: value})) is not None:
-                    if made[fk.keys[0]] != value or self._same_keys(fk.references, made):
+                if own is None and (made := self._made(fk.references, twin, at[1], given)) is not None:
+                    if not given.items() <= made.items() or self._same_keys(fk.references, made):
                         continue
                     own = self._rows[at] = made
                     self._blocks.append([at])
                 if own is not None:
-                    yield [_tied(f, own if f is fk else self._rows[f.references, twin]) for f in fks]
+                    alike = [f for f in fks if f.references == fk.references and set(f.columns) & set(fk.columns)]
+                    yield [_tied(f, own if f in alike else self._rows[f.references, twin]) for f in fks]
 
-    def _bearing(self, fk: ForeignKey, value: Value) -> Row | None:
+    def _asked(self, name: Name, row: Row, fk: ForeignKey) -> Iterator[Row]:
+        """What the child wants a parent's key to be: what it generates itself, then what its CHECKs speak of."""
+        shape = self._shape(name)
+        pairs = list(zip(fk.columns, fk.keys, strict=True))
+        if not shape.names.issuperset(fk.columns):
+            made = shape.completed([row])[0]
+            yield {key: made[c] for c, key in pairs if c not in shape.names and made[c] is not None}
+        spoken = frozenset[str]().union(*(c.columns for c in shape.clauses.values()))
+        for column, key in pairs:
+            if column in shape.names and (len(pairs) == 1 or column in spoken):
+                yield from ({key: value} for value in self._wished(name, column))
+
+    def _bearing(self, fk: ForeignKey, given: Row) -> Row | None:
         """A row of the world with this key."""
         rows = (row for (name, _), row in self._rows.items() if name == fk.references)
-        return next((row for row in rows if key_of(row, fk) == (value,)), None)
+        return next((row for row in rows if given.keys() == set(fk.keys) and given.items() <= row.items()), None)
 
     def _same_keys(self, name: Name, row: Row) -> bool:
         """Whether a row of the world has one of its keys already."""
