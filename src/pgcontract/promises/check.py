@@ -7,7 +7,7 @@ evaluated every row that is always tried; drawn ones carry the clause as their g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, product
 
@@ -23,7 +23,7 @@ from pgcontract.promises.mutants.constraints import check_mutants
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause
-from pgcontract.rows.statements import Statement, Value
+from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.expressions import Atom, Literal, atoms, branches, deciding
 
@@ -85,6 +85,7 @@ class TableCheck:
         always: dict[str, Violation] = {}
         drawn: list[SearchStrategy[Change]] = []
         redundant: list[str] = []
+        rivals: dict[str, str] = {}
         wanted = [*self._others(world), frozen.wanting(False)]
         for atom in atoms(frozen.condition):
             alone: list[dict[str, Value]] = []
@@ -94,19 +95,29 @@ class TableCheck:
                 alone += islice(kept, MOST_SHOWN)
                 if alone and (strategy := self._drawn(world, frozen, way, strict=True)) is not None:
                     drawn.append(strategy.map(lambda row: self._violation(world, row)))
+            if not alone and (shadowed := self._shadowed(world, frozen, atom)) is not None:
+                row, refusing = shadowed
+                if not refusing <= {c.name for c in world.table.checks}:
+                    said = f"another CHECK refuses first whatever breaks {atom.text}"
+                    return Cases(world=world, missing=said, reason=Reason.REFUSED)
+                alone = [row]
+                rivals |= dict.fromkeys(sorted(refusing), atom.text)
             for row in alone:
                 always.setdefault(repr(row), self._violation(world, row))
-            if not alone and self._shadowed(world, frozen, atom):
-                said = f"another CHECK refuses first whatever breaks {atom.text}"
-                return Cases(world=world, missing=said, reason=Reason.REFUSED)
             if not alone:
                 redundant.append(atom.text)
         for row in self._drifted(world, frozen, False):
             always.setdefault(repr(row), self._violation(world, row))
         if not always:
             return Cases(world=world, missing="no row was found that breaks this CHECK and no other")
-        notes = tuple(f"redundant: the rest implies {text}" for text in redundant)
-        return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world, notes=notes)
+        notes = [f"redundant: the rest implies {text}" for text in redundant]
+        notes += [f"without {name}, which refuses whatever breaks {text}" for name, text in rivals.items()]
+        table = identifier(self.table).as_string()
+        drops = (f"ALTER TABLE {table} DROP CONSTRAINT {sql.Identifier(name).as_string()}" for name in rivals)
+        world = replace(world, setup=(*map(Statement, drops), *world.setup))
+        return Cases(
+            tuple(always.values()), self._either(list(always.values()), drawn), world=world, notes=tuple(notes)
+        )
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """No CHECK, or one whose condition is one change away."""
@@ -178,13 +189,15 @@ class TableCheck:
             if found is not None:
                 yield found
 
-    def _shadowed(self, world: World, frozen: Clause, atom: Atom) -> bool:
-        """Whether this atom could decide alone, if the table's other CHECKs were not there."""
+    def _shadowed(self, world: World, frozen: Clause, atom: Atom) -> tuple[dict[str, Value], set[str]] | None:
+        """A row in which this atom decides alone, with the table's other CHECKs that refuse it; the fewest."""
+        others = {name: c for name, c in world.shape.clauses.items() if name != self.check.name}
+        found: list[tuple[dict[str, Value], set[str]]] = []
         for way in deciding(frozen.condition, atom):
             rows = list(islice(self._rows(world, frozen, way, strict=True), MOST_ROWS))
-            if next(self._decided(world, [frozen.wanting(False)], way, rows), None) is not None:
-                return True
-        return False
+            decided = islice(self._decided(world, [frozen.wanting(False)], way, rows), MOST_MENDED)
+            found += ((r, {name for name, c in others.items() if not world.shape.holds([c], [r])[0]}) for r in decided)
+        return min(found, key=lambda one: len(one[1]), default=None)
 
     def _drifted(self, world: World, frozen: Clause, want: bool | str) -> Iterator[dict[str, Value]]:
         """Rows that the frozen CHECK and a live one of its name see differently, where the two differ.

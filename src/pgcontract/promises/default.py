@@ -22,6 +22,12 @@ from pgcontract.rows.worlds import World, Worlds
 BY_DEFAULT = 30
 """The number of a parent to whom a default refers."""
 _SEQUENCE = re.compile(r"nextval\(('(?:[^']|'')+'::regclass)\)")
+# what migrations seeded under numbers of their own, the sequence does not know
+_AHEAD = (
+    "SELECT setval({sequence}, held) FROM (SELECT max({column})::bigint AS held FROM {table}) AS seeded,"
+    " pg_catalog.pg_sequence AS own WHERE own.seqrelid = {sequence} AND own.seqincrement > 0"
+    " AND held BETWEEN own.seqmin AND own.seqmax AND held >= coalesce(pg_sequence_last_value({sequence}), own.seqstart)"
+)
 _RANDOM_UUIDS = ("gen_random_uuid()", "public.uuid_generate_v4()")
 
 
@@ -53,7 +59,10 @@ class Default:
         expression, name = self.column.default or "NULL", self.column.name
         (evaluated,) = worlds.oracle.evaluate([(expression, self.column.type)])
         if evaluated.volatile:
-            return Cases((self._fresh(world),), world=world)
+            return self._volatile(world)
+        live = world.table.column(name)
+        if evaluated.value is None and live is not None and live.not_null:
+            return self._nullable(world)
         first = world.shape.find({**world.base, name: evaluated.value}, fixed=frozenset([name]))
         if first is None:
             return self._without_check(world, evaluated.value)
@@ -65,6 +74,14 @@ class Default:
         rows = [first, *(row for row, holds in zip(others, good, strict=True) if holds)]
         cases = [self._same(world, row) for row in rows]
         return Cases((cases[0], self._alike(world, first)), st.sampled_from(cases), world=world)
+
+    def _nullable(self, world: World) -> Cases:
+        """In this session the default is NULL (it asks for a user, say), which is refused: NOT NULL is dropped."""
+        table, name = identifier(self.table).as_string(), self.column.name
+        free = Statement(f"ALTER TABLE {table} ALTER COLUMN {sql.Identifier(name).as_string()} DROP NOT NULL")
+        notes = (f"with {name} nullable, since the default is NULL in this session",)
+        case = self._same(world, {**world.base, name: None})
+        return Cases((case,), world=replace(world, setup=(free, *world.setup)), notes=notes)
 
     def _without_check(self, world: World, value: Value) -> Cases:
         """The default is no value that the table's CHECKs take: it is shown without the one that refuses it."""
@@ -109,26 +126,40 @@ class Default:
         """With the value written out the row is accepted: so it must be without."""
         return Change((self._left_out(world, row, ""),), reference=(world.insert(row, show=[self.column.name]),))
 
+    def _volatile(self, world: World) -> Cases:
+        """Something fresh is nobody's key: it is shown without the foreign keys that would look for a parent."""
+        bound = [fk for fk in world.table.foreign_keys if self.column.name in fk.columns and fk.enforced]
+        table = identifier(self.table).as_string()
+        drops = (f"ALTER TABLE {table} DROP CONSTRAINT {sql.Identifier(fk.name).as_string()}" for fk in bound)
+        alone = replace(world, setup=(*map(Statement, drops), *world.setup))
+        notes = tuple(f"without {fk.name}, which refuses what has no parent" for fk in bound)
+        return Cases((self._fresh(world),), world=alone, notes=notes)
+
     def _fresh(self, world: World) -> Change:
         """Two rows that leave it out hold two values; a sequence's are what the promised sequence gave last.
 
-        A conflict is no error here but a row too few: a constant in place of fresh keys would meet one.
+        A conflict is no error here but a row too few: a constant in place of fresh keys would meet one. Where a key
+        can be deferred, there is no such thing.
         """
         name = self.column.name
         column = sql.Identifier(name).as_string()
         table = identifier(self.table).as_string()
         own = sql.Identifier(self.table.name, name).as_string()
+        later = any(k.deferrable for k in world.table.keys) or any(x.deferrable for x in world.table.exclusions)
         returning = (
-            f" ON CONFLICT DO NOTHING RETURNING {column} IS NOT NULL AND NOT EXISTS"
+            f"{'' if later else ' ON CONFLICT DO NOTHING'}"
+            f" RETURNING {column} IS NOT NULL AND NOT EXISTS"
             f" (SELECT FROM {table} AS other WHERE other.{column}::text = {own}::text) AS is_fresh"
         )
         expression = self.column.default or ""
+        setup: tuple[Statement, ...] = ()
         if sequence := _SEQUENCE.fullmatch(expression):
             returning += f", {column} = currval({sequence.group(1)}) AS is_next"
+            setup = (Statement(_AHEAD.format(sequence=sequence.group(1), column=column, table=table)),)
         if expression in _RANDOM_UUIDS:
             returning += f", substr({column}::text, 15, 1) = '4' AS is_random_uuid"
         first = self._left_out(world, dict(world.base), "")
-        return Change((first, self._left_out(world, dict(world.twin), returning)))
+        return Change((first, self._left_out(world, dict(world.twin), returning)), setup=setup)
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Nothing is forbidden."""

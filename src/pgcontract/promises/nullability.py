@@ -16,7 +16,7 @@ from pgcontract.promises.mutants.base import alter_column
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.partitions import catch_all, key_of_partitions
-from pgcontract.rows.shape import clause, not_null_clause
+from pgcontract.rows.shape import Shape, clause, not_null_clause
 from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.naming import refusing
@@ -188,9 +188,11 @@ def _computed(world: World, column: str, made: Callable[[World, dict[str, Value]
     clauses = [c for name, c in allowed.items() if name not in map(not_null_clause, beside)]
     kept = shape.holds(clauses, tries)
     rows = [row for row, holds in zip(tries, kept, strict=True) if holds and row[column] is None]
+    table = identifier(world.table.name).as_string()
+    if not rows and not shape.sources([column]):
+        return _opened(world, column, made)
     if not rows:
         return Cases(world=world, missing=f"no row was found for which {column} is generated as NULL")
-    table = identifier(world.table.name).as_string()
     # other columns that are generated from the same ones would refuse first
     opened = tuple(
         Statement(f"ALTER TABLE {table} ALTER COLUMN {sql.Identifier(c).as_string()} DROP NOT NULL")
@@ -198,6 +200,21 @@ def _computed(world: World, column: str, made: Callable[[World, dict[str, Value]
     )
     note = f"shown with {', '.join(sources)} nullable: otherwise {column} is never generated as NULL"
     return Cases(tuple(made(world, row) for row in rows), world=world, prepared=opened, notes=(note,))
+
+
+def _opened(world: World, column: str, made: Callable[[World, dict[str, Value]], Change]) -> Cases:
+    """The expression speaks of no column, and is taken away: a virtual column, which must have one, gets NULL."""
+    found = world.table.column(column)
+    assert found is not None
+    table, name = identifier(world.table.name).as_string(), sql.Identifier(column).as_string()
+    action, note = f"SET EXPRESSION AS (NULL::{found.type})", f"shown with NULL as the expression of {column}"
+    if not found.virtual:
+        action, note = "DROP EXPRESSION", f"shown with {column} not generated: its expression speaks of no column"
+        columns = tuple(replace(c, generated=None) if c.name == column else c for c in world.table.columns)
+        shape = Shape(replace(world.table, columns=columns), world.catalog, world.shape.oracle, world.shape.defaults)
+        world = replace(world, shape=shape)
+    opened = Statement(f"ALTER TABLE {table} ALTER COLUMN {name} {action}")
+    return Cases((made(world, {**world.base, column: None}),), world=world, prepared=(opened,), notes=(note,))
 
 
 def promises(catalog: Catalog) -> Iterator[NotNull | NullAllowed]:

@@ -377,7 +377,8 @@ class Draft:
 
         Other foreign keys over the same columns then refer to that parent, too.
         """
-        for fk in fks:
+        names = self._shape(name).names
+        for fk in sorted(fks, key=lambda fk: names.issuperset(fk.columns)):
             for given in self._asked(name, row, fk):
                 own = self._bearing(fk, given)
                 at = fk.references, SUITING + twin + len(self._rows)

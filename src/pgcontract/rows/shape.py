@@ -5,6 +5,7 @@ The solver (``values``) proposes, the database decides: every row that leaves th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,12 +19,13 @@ from pgcontract.rows.generated import expression_of, inlined, is_null, sources
 from pgcontract.rows.oracle import Evaluated, Oracle
 from pgcontract.rows.partitions import room
 from pgcontract.rows.statements import Row, Statement, Value, insert, quote
-from pgcontract.values.domains import Domain, domain
+from pgcontract.values.domains import Domain, apart_by_case, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
 from pgcontract.values.expressions import columns as columns_of
 from pgcontract.values.naming import domains_of
 
 MOST_CANDIDATES = 400
+_FOLDS = re.compile(r"\b(?:lower|upper|initcap|casefold)\(")
 ROUNDS = 4
 
 
@@ -84,6 +86,7 @@ class Shape:
     catalog: Catalog
     oracle: Oracle
     defaults: Mapping[str, Evaluated] = field(default_factory=dict)
+    _distinct: dict[Domain, Domain] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -158,7 +161,14 @@ class Shape:
         """The values of one column that satisfy these literals; NULL does, too, as in CHECKs, unless ``strict``."""
         found = self.table.column(column)
         assert found is not None
-        return domain(found, tuple(literals), self.catalog, passing=not strict)
+        reach = domain(found, tuple(literals), self.catalog, passing=not strict)
+        return reach if column not in self._folded else self._distinct.setdefault(reach, apart_by_case(reach))
+
+    @cached_property
+    def _folded(self) -> frozenset[str]:
+        """Columns of unique indexes for which upper and lower case are one."""
+        keys = (key.expression for index in self.table.indexes if index.unique for key in index.keys)
+        return index_columns(self.table, (text for text in keys if _FOLDS.search(text)))
 
     def is_default(self, column: str, value: Value) -> bool:
         """Whether leaving the column out gives this value."""

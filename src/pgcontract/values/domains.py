@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Protocol
 
 from pgcontract.model import Catalog
@@ -13,7 +14,7 @@ from pgcontract.values.rules import rules_of
 from pgcontract.values.solver import Domain, Nulls, Problem, solve
 from pgcontract.values.types import Space, plain_space, space
 
-__all__ = ["ColumnLike", "Domain", "Nulls", "domain"]
+__all__ = ["ColumnLike", "Domain", "Nulls", "apart_by_case", "domain"]
 
 
 class ColumnLike(Protocol):
@@ -35,6 +36,31 @@ def domain(column: ColumnLike, literals: Sequence[Literal], catalog: Catalog, *,
     """
     mine = tuple(dict.fromkeys(literal for literal in literals if column.name in literal.atom.columns))
     return _solved(column.name, column.type, mine, _Same(catalog), passing)
+
+
+def apart_by_case(found: Domain) -> Domain:
+    """The same values, of which fresh ones differ in more than upper and lower case."""
+    return replace(found, fresh=_ApartByCase(found.fresh))
+
+
+class _ApartByCase:
+    """The n-th of a sequence's values that no earlier one equals in lower case."""
+
+    __slots__ = ("_fresh", "_known", "_next")
+
+    def __init__(self, fresh: Callable[[int], str | None]) -> None:
+        self._fresh = fresh
+        self._known: dict[str, str] = {}
+        self._next = 0
+
+    def __call__(self, n: int) -> str | None:
+        while len(self._known) <= n:
+            value = self._fresh(self._next)
+            if value is None:
+                return None
+            self._known.setdefault(value.lower(), value)
+            self._next += 1
+        return next(islice(self._known.values(), n, None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,14 +36,17 @@ class Proposals:
     complete: bool = False
 
 
-def proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Proposals:
-    """Propose values of a type under facts; ``hints`` are constants met in the conditions, ``base`` is no domain."""
+def proposals(space: Space, facts: Facts, hints: Sequence[str], base: str, asked: Sequence[str] = ()) -> Proposals:
+    """Propose values of a type under facts; ``hints`` are constants met in the conditions, ``base`` is no domain.
+
+    ``asked`` are values that the conditions ask for, and go first.
+    """
     found = _proposals(space, facts, hints, base)
     suggested = [e for p in facts.suggested for e in (*p.examples, *p.near_misses)]
     suggested += [f(m) for m in facts.favourites for f in (str, str.lower, str.upper, _spaced)]
-    if found.complete or not (suggested or hints):
+    if found.complete or not (suggested or hints or asked):
         return found
-    first = suggested if facts.favourites else []
+    first = suggested if facts.favourites else asked
     return replace(found, candidates=tuple(dict.fromkeys((*first, *found.candidates, *suggested, *hints))))
 
 
@@ -322,7 +325,20 @@ def _of_pattern(facts: Facts, low: int, high: int, case: Callable[[str], str]) -
         strategy: SearchStrategy[str] | None = first.strategy(low, high).map(case)
     except Untranslatable:
         strategy = None
-    return Proposals(tuple(dict.fromkeys(candidates)), strategy, (lambda: _fresh_matches(patterns, low, high, case),))
+    # a pattern without anchors has few matches of its own, and takes them in any text
+    one = fitting[0] if fitting else ""
+    kinds = [partial(_fresh_matches, patterns, low, high, case)]
+    kinds += [partial(_around_words, before, after, high, case) for before, after in ((one, ""), ("", one))]
+    return Proposals(tuple(dict.fromkeys(candidates)), strategy, tuple(kinds))
+
+
+def _around_words(before: str, after: str, high: int, case: Callable[[str], str]) -> Iterator[str]:
+    room = high - len(before) - len(after)
+    for n in count():
+        found = texts.word(n, room) if room > 0 else None
+        if found is None:
+            return
+        yield before + case(found) + after
 
 
 def _fresh_matches(patterns: list[Pattern], low: int, high: int, case: Callable[[str], str]) -> Iterator[str]:

@@ -21,6 +21,8 @@ from pgcontract.values.expressions import Literal
 from pgcontract.values.facts import Reader
 from pgcontract.values.hints import hints_of
 from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
+from pgcontract.values.operators import JSON
+from pgcontract.values.paths import documents
 from pgcontract.values.proposals import Proposals, proposals
 from pgcontract.values.rules import Rules
 from pgcontract.values.space import Space
@@ -99,7 +101,8 @@ class _Solver:
         self._facts = reader.facts
         self._hints = hints_of(values, others, meaning)
         terms = [tree for tree, _ in (*alone, *self._own.terms)]
-        self._proposed = proposals(values, self._facts, hints_of(values, terms, meaning), meaning.type)
+        asked = documents(problem.name, [*terms, *others]) if meaning.type in JSON else ()
+        self._proposed = proposals(values, self._facts, hints_of(values, terms, meaning), meaning.type, asked)
 
     def domain(self) -> Domain:
         null = self._null()
@@ -203,11 +206,15 @@ class _Solver:
         return list(islice((c for c in seen if good(c)), None if proposed.complete else _MOST_BOUNDARIES))
 
     def _fresh_values(self, proposed: Proposals, boundaries: list[str]) -> Iterator[str]:
+        seen = set[str]()
         for kind in proposed.fresh:
-            if any(self.holds(v) for v in islice(kind(), _MOST_TRIES)):
-                yield from self._held(kind())
-                return
-        yield from self._apart(boundaries)
+            # another kind goes on where this one ends
+            for value in self._held(kind()):
+                if value not in seen:
+                    seen.add(value)
+                    yield value
+        if not seen:
+            yield from self._apart(boundaries)
 
     def _held(self, values: Iterator[str]) -> Iterator[str]:
         misses = 0
