@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from typing import Final, Literal, TypeAlias
@@ -10,6 +12,9 @@ State: TypeAlias = Literal["good", "bad", "doubtful", "open"]
 
 _SIGNS: Final[dict[State, str]] = {"good": "✓", "bad": "✗", "doubtful": "!", "open": "-"}
 _PLAIN: Final[dict[State, str]] = {"good": "ok", "bad": "FAIL", "doubtful": "!", "open": "-"}
+# what our own texts hold beside the signs
+_SPELT: Final = {"…": "..."}
+_HANDLER: Final = "pgcontract.spelt"
 _COLOURS: Final[dict[State, str]] = {"good": "32", "bad": "1;31", "doubtful": "33", "open": "2"}
 
 
@@ -23,3 +28,20 @@ def signed(state: State, text: str, rest: str = "") -> str:
     shown = f"{sign(state, sys.stdout.encoding)} {text}"
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return (f"\033[{_COLOURS[state]}m{shown}\033[0m" if coloured else shown) + rest
+
+
+def spell_out() -> None:
+    """Have both outputs write a letter that their encoding lacks as an escape: a name is no reason to fail."""
+    codecs.register_error(_HANDLER, _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        # whoever runs the command within a process of his own may have put another stream there
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_HANDLER)
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    spelt = "".join(_SPELT.get(one) or one.encode("ascii", "backslashreplace").decode("ascii") for one in letters)
+    return spelt, error.end

@@ -9,7 +9,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,25 @@ def test_bash_completes_commands_and_options() -> None:
 
 
 @pytest.mark.thorough
+def test_the_version_is_told() -> None:
+    """As whoever reports a fault is asked for it."""
+    assert run("--version").stdout == f"pgcontract {version('pgcontract')}\n"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
+    """A flag is no `<bool>`; what may be left out has one pair of brackets; paragraphs fill their lines."""
+    _, command = ALL[name]
+    context = command.make_context("x", [], resilient_parsing=True)
+    assert "[[" not in command.get_usage(context)
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False) and parameter.name not in {"install_completion", "show_completion"}:
+            assert not parameter.metavar, f"{name}: {parameter.name}"
+            assert parameter.metavar is not None, f"{name}: {parameter.name}"
+    assert all("\n" not in paragraph for paragraph in (command.help or "").split("\n\n"))
+
+
+@pytest.mark.thorough
 def test_a_mistyped_command_is_told_with_what_is_near() -> None:
     """Exit code 2, and no traceback."""
     result = run("verfy")
@@ -156,6 +177,20 @@ def test_signs_are_words_where_there_are_no_such_letters(monkeypatch: pytest.Mon
     assert [sign(state, "ascii") for state in ("good", "bad", "doubtful", "open")] == ["ok", "FAIL", "!", "-"]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     assert "\033" not in signed("good", "applied", " 001")
+
+
+@pytest.mark.thorough
+def test_where_there_are_no_such_letters_everything_is_told_all_the_same(tmp_path: Path) -> None:
+    """Help, and names of somebody's schema: what the encoding lacks is spelt out, and no traceback."""
+    schema = tmp_path / "schema.sql"
+    schema.write_text('CREATE TABLE "größe" (id INTEGER PRIMARY KEY);', encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    shown = run("freeze", "--help", **plain)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "Flyway's ..." in " ".join(shown.stdout.split())
+    proven = run("verify", str(schema), "--examples", "1", "-v", **plain)
+    assert proven.returncode == 0, proven.stderr
+    assert r"gr\xf6\xdfe.id" in proven.stdout
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, 200])

@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, Final
 
 from pgcontract.cli import quick
 from pgcontract.errors import PgContractError
+from pgcontract.signs import spell_out
 
 # a name, and where its command stands: only what is asked for is imported
 COMMANDS: Final = {
@@ -50,9 +52,22 @@ def commands() -> Any:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    told = typer.Option(False, "--version", callback=_tell_version, is_eager=True, metavar="", help="Tell the version.")
+
     # without a callback, a Typer without commands of its own is none
-    app.callback()(lambda: None)
+    @app.callback()
+    def whole(*, _version: bool = told) -> None:
+        pass
+
     return app
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        import typer  # noqa: PLC0415 - as above
+
+        typer.echo(f"pgcontract {version('pgcontract')}")
+        raise typer.Exit
 
 
 def program() -> None:
@@ -79,6 +94,7 @@ def main(leave: Callable[[int], None] = sys.exit) -> None:
 
     ``leave`` ends what the quick way has done.
     """
+    spell_out()
     try:
         code = quick.run(sys.argv[1:])
         if code is None:

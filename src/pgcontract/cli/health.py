@@ -31,7 +31,7 @@ def serve(
     path: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             help="The schema system whose migrations are looked for; without it, none.",
             show_default=False,
         ),

@@ -23,7 +23,7 @@ def init(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="Where the schema is: migrations of any tool, or one .sql file. Without it: looked for from here on.",
             show_default=False,
         ),

@@ -49,7 +49,18 @@ def _command(name: str, module: str, attribute: str, described: str | None) -> A
         around.add_typer(found, name=name, help=described)
     else:
         around.command(name, help=described)(found)
-    return typer.main.get_group(around).commands[name]
+    return _tidied(typer.main.get_group(around).commands[name])
+
+
+def _tidied(command: Any) -> Any:
+    """The command, with help that reads as prose does, and with no type beside an option that takes no value."""
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _tidied(below)
+    return command
 
 
 def _nothing() -> None:

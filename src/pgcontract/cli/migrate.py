@@ -29,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, cls=lazy_group(COMMANDS))
 SystemPath = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="A schema system's folder, or one of migrations. Without it: the one system of "
         r"\[tool.pgcontract].",
         show_default=False,
@@ -112,7 +112,7 @@ def up(  # noqa: PLR0913 - a command's options
 def down(  # noqa: PLR0913 - a command's options
     path: SystemPath = None,
     steps: Annotated[
-        int | None, typer.Argument(metavar="[N]", help="How many to undo; one if left out.", show_default=False)
+        int | None, typer.Argument(metavar="N", help="How many to undo; one if left out.", show_default=False)
     ] = None,
     *,
     dsn: Dsn = None,

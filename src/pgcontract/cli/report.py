@@ -16,7 +16,7 @@ def report(
     results: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RESULTS…",
+            metavar="RESULT",
             help="What verify, mutate, bench plans and bench compare wrote with --json, and records of "
             "pytest-benchmark; a folder stands for its .json files.",
             show_default=False,
