@@ -201,8 +201,9 @@ def test_an_id_that_names_nothing(system: Path) -> None:
 
 @pytest.mark.thorough
 def test_an_unwritable_result(system: Path, tmp_path: Path) -> None:
-    """Where the JSON cannot be written, that is said."""
-    refused(pgcontract("verify", system, "--json", tmp_path / "no" / "such" / "folder.json"), "folder.json")
+    """Where the JSON cannot be written, that is said before anything else is done."""
+    for file in (tmp_path / "no" / "such" / "folder.json", tmp_path, Path("-")):
+        refused(pgcontract("verify", system / "nowhere", "--json", file), "cannot be written", str(file))
 
 
 @pytest.mark.thorough

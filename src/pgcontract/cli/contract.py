@@ -165,7 +165,7 @@ def _freeze(system: System, catalog: Catalog) -> str:
             before = None
     write(system.contract, Contract(system.name, catalog))
     count = sum(1 for _ in promises_of(catalog))
-    words = f"{system.contract}: {count} promises"
+    words = f"{system.contract}: {count:,} {'promise' if count == 1 else 'promises'}"
     if before is None:
         return f"{words}, frozen"
     differences = drift(before, catalog)

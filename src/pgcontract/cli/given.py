@@ -60,6 +60,23 @@ def database(dsn: str | None) -> str:
     )
 
 
+def writable(path: Path | None) -> Path | None:
+    """The file, if one was asked for. Raises UsageError where a result could not be written there."""
+    if path is not None and (seen := _hindrance(path)):
+        raise UsageError("The result cannot be written.", where=str(path), seen=seen, remedy="Name another file.")
+    return path
+
+
+def _hindrance(path: Path) -> str | None:
+    if path == Path("-"):
+        return "the standard output is for people here"
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return "there is no such folder"
+    return None if os.access(path if path.exists() else path.parent, os.W_OK) else "permission denied"
+
+
 def write_result(path: Path, text: str) -> None:
     """Write a result for programs. Raises UsageError where that is impossible."""
     try:

@@ -110,8 +110,8 @@ def _next(console: Console, written: Sequence[Path]) -> None:
     files = shlex.join(str(file) for file in (*configuration, *written))
     steps = (
         ("review and commit", f"git add {files}"),
-        ("after each migration", "pgcontract verify        # what is broken, with SQL that shows it"),
-        ("when a change is meant", "pgcontract freeze        # its diff is what gets reviewed"),
+        ("after each migration", "pgcontract verify   # shows what is broken, as SQL"),
+        ("when a change is meant", "pgcontract freeze   # its diff is what gets reviewed"),
         ("in a branch", "pgcontract verify --changed-since origin/main"),
         ("would the proofs notice?", "pgcontract mutate"),
     )

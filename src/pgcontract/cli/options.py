@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgcontract.cli.given import chosen as chosen  # noqa: PLC0414 - exported
+from pgcontract.cli.given import writable
 from pgcontract.cli.given import write_result as write_result  # noqa: PLC0414 - exported
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ PgBin = Annotated[
     Path | None, typer.Option("--pg-bin", metavar="FOLDER", help="The folder that holds postgres and initdb.")
 ]
 NoInstall = Annotated[bool, typer.Option("--no-install", help="Never fetch PostgreSQL; use what is there.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result there, as JSON.")]
+JsonFile = Annotated[
+    Path | None,
+    # looked at before minutes of work are done in vain
+    typer.Option("--json", metavar="FILE", help="Write the result there, as JSON.", callback=writable),
+]
 Existing = Annotated[
     str | None,
     typer.Option(
