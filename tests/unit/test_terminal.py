@@ -174,3 +174,7 @@ def test_an_annotation_stands_at_the_promise(tmp_path: Path, monkeypatch: pytest
     found = github.of_proofs(result(*verdicts), "db", contract)
     assert [one.line for one in found.problems] == [2, 4, 7, 8, 9, 12, None]
     assert {str(one.file) for one in found.problems} == {"db/contract.toml"}
+    changed = [Difference("check", id_, "changed", "true", "false") for id_ in ids]
+    assert [one.line for one in github.of_drift("db", changed, contract).problems] == [2, 4, 7, 8, 9, 12, None]
+    drifted = github.of_proofs(result(verdict("b", "proven"), drift=tuple(changed)), "db", contract)
+    assert [one.line for one in drifted.problems] == [2, 4, 7, 8, 9, 12, None]

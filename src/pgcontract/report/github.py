@@ -91,10 +91,10 @@ def of_proofs(result: Result, path: str, contract: Path) -> Told:
     """What ``verify`` tells: each broken or unproven promise at its place in the contract, then the drift."""
     new = result.new
     file = _shown(contract)
-    places = _lines_of(contract, [v.id for v in new])
+    places = _lines_of(contract, [*(v.id for v in new), *(d.promise_id for d in result.drift)])
     # what came first has caused the rest, and only a few are shown
     problems = [
-        Problem("error", f"drift: {d.promise_id}", str(d), file)
+        Problem("error", f"drift: {d.promise_id}", str(d), file, places.get(d.promise_id))
         for d in result.drift
         if d.part_of is None and (d.change != "added" or d.breaks)
     ]
@@ -113,8 +113,10 @@ def of_proofs(result: Result, path: str, contract: Path) -> Told:
 def of_drift(name: str, differences: Sequence[Difference], contract: Path) -> Told:
     """What ``diff`` tells: an error for what breaks somebody, a warning for the rest."""
     file = _shown(contract)
+    places = _lines_of(contract, [d.promise_id for d in differences])
     problems = [
-        Problem("error" if d.breaks else "warning", f"drift: {d.promise_id}", str(d), file) for d in differences
+        Problem("error" if d.breaks else "warning", f"drift: {d.promise_id}", str(d), file, places.get(d.promise_id))
+        for d in differences
     ]
     return Told(drift.summary(name, differences), not differences, problems=tuple(problems))
 
