@@ -35,6 +35,13 @@ def test_every_major_is_proven_and_reported(name: str) -> None:
         assert words in report
 
 
+def test_every_check_of_tox_runs() -> None:
+    """All that tox knows but the matrix of versions and the benchmarks."""
+    known = re.findall(r"^\[testenv:(\w+)\]$", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)
+    (run,) = re.findall(r"^ +check: \[(.*)\]$", CI, re.MULTILINE)
+    assert sorted(run.split(", ")) == sorted(known)
+
+
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_nothing_that_others_wrote_reaches_a_shell_as_text(name: str) -> None:
     """A branch's name may hold a command: what GitHub knows comes by the environment, and is quoted."""
