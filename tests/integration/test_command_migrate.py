@@ -331,6 +331,16 @@ def test_validate_and_create_need_no_database(write: Write, tmp_path: Path) -> N
     assert [finding["rule"] for finding in told] == ["empty", "rollback"]
 
 
+@pytest.mark.parametrize("option", ["--lock-timeout", "--statement-timeout"])
+def test_a_time_limit_that_no_server_takes_is_no_failed_connection(
+    empty_database: str, write: Write, option: str
+) -> None:
+    """It is the option that is wrong."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    result = CliRunner().invoke(app, ["up", str(folder), "--dsn", empty_database, option, "1e20"])
+    assert (result.exit_code, option in result.output) == (2, True)
+
+
 @pytest.mark.parametrize("command", ["up", "down", "status"])
 def test_the_quick_way_knows_every_option_of_the_usual_one(command: str) -> None:
     """By the same names; one that it does not know would only be slow."""
@@ -360,6 +370,7 @@ def test_the_quick_way_knows_every_option_of_the_usual_one(command: str) -> None
         (["up", "--to", "x"], None),
         (["up", "--wait", "-1"], None),
         (["up", "--wait", "nan"], None),
+        (["up", "--statement-timeout", "1e20"], None),
         (["up", "--dry-run=1"], None),
         (["down", "a", "two"], None),
     ],

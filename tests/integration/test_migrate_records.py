@@ -110,6 +110,28 @@ def test_a_statement_that_takes_too_long_is_ended(empty_database: str, write: Wr
     assert Runner(empty_database, folder, statement_timeout=0.2).up().pending == 0
 
 
+def test_what_the_environment_sets_for_sessions_holds(
+    empty_database: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PGOPTIONS is libpq's own way to set a timeout, a role or a path; the runner's own settings come on top."""
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=200ms -c lock_timeout=7s")
+    folder = write({"001-slow.sql": "SELECT pg_sleep(20);\n-- ROLLBACK\n-- none\n"})
+    with pytest.raises(MigrationFailed) as caught:
+        Runner(empty_database, folder).up()
+    assert caught.value.sqlstate == "57014"
+    asked = "DO $$ BEGIN ASSERT current_setting('lock_timeout') = '7s'; END $$;\n"
+    write({"001-slow.sql": f"{asked}SELECT pg_sleep(0.3);\n-- ROLLBACK\n-- none\n"})
+    assert Runner(empty_database, folder, statement_timeout=10).up().pending == 0
+
+
+def test_a_session_that_only_reads_is_told_to_go_elsewhere(empty_database: str, write: Write) -> None:
+    """It is no migration's fault."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    with pytest.raises(MigrationError) as caught:
+        Runner(empty_database, folder, settings={"default_transaction_read_only": "on"}).up()
+    assert "primary" in (caught.value.remedy or "")
+
+
 def test_logs_hold_names_and_no_values(empty_database: str, write: Write, caplog: pytest.LogCaptureFixture) -> None:
     """Neither rows, nor passwords, whatever fails."""
     text = "INSERT INTO t1 VALUES ('hunter2');\nCREATE UNIQUE INDEX u ON t1 (v);\n-- ROLLBACK\nDELETE FROM t1;\n"

@@ -11,6 +11,7 @@ from pgcontract.cli import migrating
 from pgcontract.cli.given import database as database  # noqa: PLC0414 - exported
 from pgcontract.cli.lazy import lazy_group
 from pgcontract.cli.migrating import one_system as one_system  # noqa: PLC0414 - exported
+from pgcontract.cli.quick import MOST_SECONDS
 from pgcontract.signs import signed
 
 COMMANDS: Final = {
@@ -57,6 +58,7 @@ LockTimeout = Annotated[
         "--lock-timeout",
         metavar="SECONDS",
         min=0,
+        max=MOST_SECONDS,
         help="Fail where a statement waits longer for a lock, and say who holds it.",
         show_default=False,
     ),
@@ -64,7 +66,12 @@ LockTimeout = Annotated[
 StatementTimeout = Annotated[
     float | None,
     typer.Option(
-        "--statement-timeout", metavar="SECONDS", min=0, help="Fail where a statement takes longer.", show_default=False
+        "--statement-timeout",
+        metavar="SECONDS",
+        min=0,
+        max=MOST_SECONDS,
+        help="Fail where a statement takes longer.",
+        show_default=False,
     ),
 ]
 

@@ -14,6 +14,8 @@ from typing import Any, Final, TypeAlias
 # an option, the parameter that it sets, and what makes its value; None for a flag, which sets True or what stands there
 Options: TypeAlias = Mapping[str, tuple[str, Callable[[str], Any] | None]]
 
+# what PostgreSQL takes for a time limit, in whole milliseconds
+MOST_SECONDS: Final = 2_147_483
 _DATABASE: Final[Options] = {"--dsn": ("dsn", str)}
 _TIMES: Final[Options] = {
     "--wait": ("wait", float),
@@ -82,4 +84,6 @@ def read(command: str, words: Sequence[str]) -> dict[str, Any] | None:
             parameters[name] = make(value)
         except ValueError:
             return None
-    return None if any(isinstance(v, float) and not v >= 0 for v in parameters.values()) else parameters
+    # nan is none of these either
+    plain = all(0 <= v <= MOST_SECONDS for v in parameters.values() if isinstance(v, float))
+    return parameters if plain else None

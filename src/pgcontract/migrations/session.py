@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import Conninfo, TransactionStatus
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.names import Name
@@ -43,11 +43,15 @@ def connect(dsn: str, settings: Mapping[str, str]) -> Connection:
         raise UsageError(
             "The DSN cannot be read", remedy="write postgresql://user@host:port/database or key=value pairs"
         ) from None
-    options = [str(given["options"])] if given.get("options") else []
+    options = [str(given.get("options") or _default_options())]
     options += [f"-c {name}={_escaped(value)}" for name, value in settings.items()]
     try:
         connection = psycopg.connect(
-            dsn, autocommit=True, options=" ".join(options), application_name=APPLICATION_NAME, prepare_threshold=None
+            dsn,
+            autocommit=True,
+            options=" ".join(options).strip(),
+            application_name=APPLICATION_NAME,
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise ServerError(
@@ -166,6 +170,12 @@ def _scalar(connection: Connection, query: str, *parameters: object) -> Any:
 def _address(given: Mapping[str, Any]) -> str:
     words = [f"{key} {given[key]}" for key in ("host", "port", "dbname", "user") if given.get(key)]
     return ", ".join(words) or "the default server"
+
+
+def _default_options() -> str:
+    # PGOPTIONS and the like: libpq asks for them only where it is given none, and so they would be lost
+    found = next((one.val for one in Conninfo.get_defaults() if one.keyword == b"options"), None)
+    return (found or b"").decode()
 
 
 def _escaped(value: str) -> str:

@@ -239,6 +239,8 @@ def refused(error: psycopg.Error, table: Name) -> MigrationError:
     remedy = "check that no migration touches the table"
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         remedy = f"migrate as the owner of the schema; to look only, have that one GRANT SELECT ON {table}"
+    elif isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        remedy = "connect to the primary, as a role whose transactions may write (default_transaction_read_only)"
     elif isinstance(error, psycopg.errors.LockNotAvailable):
         remedy = "somebody has locked what it needs: end their session, or run again later"
     return MigrationError(
