@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg
@@ -97,7 +96,7 @@ class Judged:
 
 
 @pytest.fixture
-def judge(pgcontract_server: Server) -> Iterator[Judged]:
+def judge(pgcontract_server: Server) -> Judged:
     """A judge of functions."""
     return Judged(pgcontract_server)
 
