@@ -142,7 +142,8 @@ class Arena:
             return committed
         for line in (self._one, self._other):
             line.ask(Statement(f"SELECT pg_catalog.set_config('{CLOCK}', $1, false)", (clock[0][0],)))
-        refused = self._keep(KEPT[1])
+        # put back once, so that rows have the places, and tables the statistics, that they will have ever after
+        refused = self._keep(KEPT[1]) or self._restore(KEPT[1], (t.name for t in tables))
         self._placed = tuple(prepared) if refused is None else None
         return refused
 
@@ -223,7 +224,14 @@ class Arena:
                 continue
             into = f"{identifier(table.name).as_string()} ({columns}) {OVERRIDING}"
             back.append(Statement(f"INSERT INTO {into}SELECT {columns} FROM {place}.{_numbered(n)}"))
-        return self.install((REPLICA, *gone, *back)) if numbered else None
+        if not numbered:
+            return None
+        refused = self.install((REPLICA, *gone))
+        if refused is None:
+            # in the places of those that went: a statement over several rows takes them in the order of their places
+            self._third.ask(Statement(f"VACUUM {', '.join(identifier(t.name).as_string() for _, t in numbered)}"))
+            refused = self.install((REPLICA, *back))
+        return refused
 
 
 def _numbered(number: int) -> str:
