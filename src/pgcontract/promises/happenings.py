@@ -170,7 +170,6 @@ def _updates(stage: Stage, field: Field, rows: Sequence[Row], most: int) -> Iter
                 turn += 1
         if matters:
             yield from _passed_on(field, column, rows)
-            yield from _there_and_back(field, column, values, rows)
         if matters and len(values) > 1 and len(rows) > 2:
             some = _some(rows, turn, 4)
             own = tuple({column: values[n % len(values)]} for n in range(len(some)))
@@ -191,17 +190,6 @@ def _pairs(field: Field, columns: Sequence[str], rows: Sequence[Row]) -> Iterato
                 yield _update(f"update {first}, {second}", table, [alike[turn % len(alike)]], changes)
             if turn % 2:
                 yield _happening(f"update {first}, {second} of all", Update(table, None, (changes,)))
-
-
-def _there_and_back(field: Field, column: str, values: Sequence[Value], rows: Sequence[Row]) -> Iterator[Happening]:
-    """Another value and, by a second statement, what it was: what is looked at when all is over finds nothing new."""
-    for number, row in enumerate(rows[:MENDED]):
-        others = [v for v in values if v != row[column]]
-        # none at all, where there is one, is what matters most
-        for other in [v for v in others if v is None] or others[number % max(len(others), 1) :][:1]:
-            key = key_of(field.table, row)
-            there, back = (Update(field.table, (key,), ({column: value},)) for value in (other, row[column]))
-            yield Happening(f"there and back {column}", (statement(there), statement(back)))
 
 
 def _passed_on(field: Field, column: str, rows: Sequence[Row]) -> Iterator[Happening]:
