@@ -67,7 +67,8 @@ class Interleaving:
         finally:
             arena.install((create_function(self.live),))
         note = f"{len(chosen)} meetings of two sessions, {shown} of which show what a lock does" if chosen else ""
-        return Rehearsed(tables, self.stage.prepared, onlooker, tuple(chosen), note, (create_function(self.live),))
+        promised, back = (create_function(self.frozen),), (create_function(self.live),)
+        return Rehearsed(tables, self.stage.prepared, onlooker, tuple(chosen), note, promised, back)
 
     def _chosen(self, arena: Arena, onlooker: Onlooker) -> tuple[list[tuple[Meeting, Course]], int]:
         """Meetings with their courses, and how many of them would end otherwise without a lock."""
