@@ -20,11 +20,21 @@ class PgContractError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        lines = [self.what]
+        lines = [_phrase(self.what)]
         lines += [f"  where: {self.where}"] if self.where else []
         lines += [f"  seen: {self.seen}"] if self.seen else []
-        lines += [f"  remedy: {self.remedy}"] if self.remedy else []
+        lines += [f"  remedy: {_begun_small(_phrase(self.remedy))}"] if self.remedy else []
         return "\n".join(lines)
+
+
+def _phrase(text: str) -> str:
+    """Without a full stop: a remedy may end in what is to be copied, and all messages look alike."""
+    return text if text.endswith("..") else text.removesuffix(".")
+
+
+def _begun_small(text: str) -> str:
+    first = text.partition(" ")[0].rstrip(":,;")
+    return text[:1].lower() + text[1:] if first.istitle() else text
 
 
 class UsageError(PgContractError):

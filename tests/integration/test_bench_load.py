@@ -280,7 +280,7 @@ def test_a_server_of_the_users_is_told_not_to_be_durable(people_server: Server, 
         ("rooms = 0.02", "room = 1", LoadError, "[rows] names a table that is not there"),
         ("FROM rooms ORDER", "FROM houses ORDER", LoadError, "42P01"),
         ("FROM rooms ORDER", "FROM rooms WHERE id < 0 ORDER", LoadError, "There are no values to draw"),
-        ('"room", "uuid"]', '"house", "uuid"]', LoadError, "Known there are n, room, uuid"),
+        ('"room", "uuid"]', '"house", "uuid"]', LoadError, "known there are n, room, uuid"),
         ('query = "write"', 'sql = "SELECT $1, $2 FROM houses"', LoadError, "42P01"),
     ],
 )

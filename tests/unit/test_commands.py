@@ -18,6 +18,7 @@ import pytest
 import typer
 
 from pgcontract.cli import commands
+from pgcontract.errors import UsageError
 from pgcontract.report.layout import Column, table
 from pgcontract.signs import sign, signed
 
@@ -112,6 +113,15 @@ def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
             assert not parameter.metavar, f"{name}: {parameter.name}"
             assert parameter.metavar is not None, f"{name}: {parameter.name}"
     assert all("\n" not in paragraph for paragraph in (command.help or "").split("\n\n"))
+
+
+@pytest.mark.parametrize(
+    ("remedy", "told"),
+    [("Give a PATH.", "give a PATH"), ("write …", "write …"), ("PostgreSQL 15, or ...", "PostgreSQL 15, or ...")],
+)
+def test_errors_look_alike(remedy: str, told: str) -> None:
+    """Whoever raises them: no full stop after what is to be copied, and a remedy begins like the other lines."""
+    assert str(UsageError("It is not so. Or is it.", remedy=remedy)) == f"It is not so. Or is it\n  remedy: {told}"
 
 
 @pytest.mark.thorough
