@@ -19,6 +19,7 @@ from pgcontract.promises.base import Promise
 from pgcontract.promises.trigger import meeting
 from pgcontract.provenance import Provenance
 from pgcontract.prover import DEFAULT_EXAMPLES, TIME_LIMIT
+from pgcontract.system import System
 from pgcontract.workers import Known, Task, Worker, worked
 
 FORMAT = 1
@@ -136,6 +137,16 @@ class Plan:
         return not self.only or any(id_ == o or id_.startswith(f"{o}.") for o in self.only)
 
 
+def refuse_nothing(contract: Contract, system: System) -> None:
+    """Raise UsageError where there is nothing to prove: it is more likely the wrong path than a schema of nothing."""
+    if not any(kind not in NO_PROMISE_OF_ITS_OWN for _, kind, _ in promises_of(contract.catalog)):
+        raise UsageError(
+            "The schema promises nothing: it has no table, type, view or function.",
+            where=str(system.sql_file or system.root),
+            remedy="Is it the right path?",
+        )
+
+
 def verify(
     stage: Stage,
     contract: Contract,
@@ -168,12 +179,7 @@ def verify(
             seen=", ".join(plan.only),
             remedy="The ids stand in verify's JSON; a table's name takes all of its promises.",
         )
-    if not any(kind not in NO_PROMISE_OF_ITS_OWN for _, kind, _ in promises_of(contract.catalog)):
-        raise UsageError(
-            "The schema promises nothing: it has no table, type, view or function.",
-            where=str(stage.system.sql_file or stage.system.root),
-            remedy="Is it the right path?",
-        )
+    refuse_nothing(contract, stage.system)
     started(len(chosen) + len(invariants), differences)
     by_id: dict[str, Verdict] = {}
     parts: dict[int, Explored] = {}

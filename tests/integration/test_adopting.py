@@ -157,6 +157,19 @@ def test_init_does_not_guess(repository: Path) -> None:
     refused(pgcontract("init", "nowhere"), "nowhere")
 
 
+def test_init_freezes_no_empty_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and once there is something, the same command goes on."""
+    monkeypatch.chdir(tmp_path)
+    schema = tmp_path / "schema.sql"
+    schema.write_text("-- to be written\n")
+    refused(pgcontract("init", "--examples", "1"), "promises nothing", "schema.sql")
+    assert "schema.contract.toml" not in snapshot(tmp_path)
+    schema.write_text("CREATE TABLE notes (id INTEGER);")
+    result = pgcontract("init", "--examples", "1")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "notes" in (tmp_path / "schema.contract.toml").read_text()
+
+
 def test_init_leaves_another_configuration_alone(repository: Path) -> None:
     """Where others are configured, or ours is there without systems, it says what to add."""
     (repository / "pyproject.toml").write_text("[tool.pgcontract]\nexamples = 3\n")

@@ -123,7 +123,7 @@ def test_without_a_contract_the_promises_are_frozen_in_memory(tmp_path: Path) ->
     file.write_text(SCHEMA)
     result = pgcontract("verify", file)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "frozen in memory" in result.stdout
+    assert f"{file} has no schema.contract.toml: its promises are frozen in memory" in result.stdout
     assert not list(tmp_path.glob("*.toml"))
 
 

@@ -411,7 +411,8 @@ def test_the_command_writes_and_checks(tmp_path: Path, capsys: pytest.CaptureFix
     assert (ended(path, check=True, **binaries), rows.read_text(encoding="utf-8")) == (1, "")
     captured = capsys.readouterr()
     assert "out of date" in captured.out
-    assert "no contract.toml" in captured.err
+    assert f"to write it: pgcontract models {path}\n" in captured.out
+    assert f"{path} has no shop.contract.toml" in captured.err.replace("\n", "")
     assert ended(path, out=Path("-"), **binaries) == 0
     assert capsys.readouterr().out.startswith('"""Rows of shop, typed.')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,11 +48,12 @@ def models(  # noqa: PLR0917 - a command's options
     current = True
     for one in paths:
         system = System.load(one)
-        text = _source(system, choice)
+        text = _source(system, one, choice)
         if out == Path("-"):
             typer.echo(text, nl=False)
             continue
-        current = _written(out or _beside(system), text, check=check) and current
+        again = shlex.join(["pgcontract", "models", str(one), *(["--out", str(out)] if out else [])])
+        current = _written(out or _beside(system), text, again=again if check else None) and current
     raise typer.Exit(0 if current else EXIT_OUT_OF_DATE)
 
 
@@ -60,7 +62,7 @@ def _beside(system: System) -> Path:
     return system.contract.with_name(FILE if system.sql_file is None else f"{system.sql_file.stem}_{FILE}")
 
 
-def _source(system: System, choice: ServerChoice) -> str:
+def _source(system: System, path: Path, choice: ServerChoice) -> str:
     from pgcontract.contract import read  # noqa: PLC0415 - as above
     from pgcontract.ephemeral import ephemeral  # noqa: PLC0415
     from pgcontract.models import source  # noqa: PLC0415
@@ -69,22 +71,22 @@ def _source(system: System, choice: ServerChoice) -> str:
         contract = read(system.contract)
         return source(contract.system, contract.catalog, system.models)
     options.console(error=True).print(
-        f"{system.root} has no contract.toml: its migrations are run on a server of its own.", markup=False
+        f"{path} has no {system.contract.name}: its schema is made on a server of its own.", markup=False
     )
     with ephemeral(system, choice) as stage:
         return source(system.name, stage.read_catalog(), system.models)
 
 
-def _written(file: Path, text: str, *, check: bool) -> bool:
-    """Write the file, or only look; whether it is current."""
+def _written(file: Path, text: str, *, again: str | None) -> bool:
+    """Write the file, or only look, and say what command writes it; whether it is current."""
     try:
         before = file.read_text(encoding="utf-8") if file.exists() else None
         if before == text:
             typer.echo(signed("good", f"{file}: as before"))
             return True
-        if check:
-            told = f"{file}: {'out of date' if before is not None else 'not there'}; run pgcontract models"
-            typer.echo(signed("bad", told))
+        if again is not None:
+            typer.echo(signed("bad", f"{file}: {'out of date' if before is not None else 'not there'}"))
+            typer.echo(f"  to write it: {again}")
             return False
         file.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

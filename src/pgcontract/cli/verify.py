@@ -171,15 +171,17 @@ def _frozen(console: Console, stage: Stage, path: Path | str, *, keep: bool) -> 
     """The contract of a system that has none, from its own schema."""
     from pgcontract.contract import Contract, promises_of, write  # noqa: PLC0415 - heavy
     from pgcontract.report.layout import count, marked  # noqa: PLC0415
+    from pgcontract.verify import refuse_nothing  # noqa: PLC0415
 
     system = stage.system
     contract = Contract(system.name, stage.read_catalog())
     if keep:
+        refuse_nothing(contract, system)
         write(system.contract, contract)
         number = count(sum(1 for _ in promises_of(contract.catalog)), "promise")
         console.print(marked(console, "good", "froze  ", f"{system.contract}: {number}, as the catalog says them\n"))
     else:
-        told = f"{path} has no contract.toml: its promises are frozen in memory, for this run only."
+        told = f"{path} has no {system.contract.name}: its promises are frozen in memory, for this run only."
         console.print(told, markup=False)
         console.print(f"  to keep them: pgcontract freeze {shlex.quote(str(path))}\n", markup=False, style="dim")
     return contract
