@@ -96,7 +96,7 @@ def test_diff_tells_the_drift_of_a_live_database_and_writes_nothing(shop: Path, 
     assert result.output.splitlines() == [
         "✗ notes.titled: the check was dropped: CHECK (title <> ''::text) (breaking for readers)",
         "✗ notes.extra.type: a column was added: extra integer (breaking for writers)",
-        f"  if that is meant: pgcontract freeze {shop}",
+        f'  if that is meant: pgcontract freeze {shop} --from "$FROM"',
         "✗ shop: 2 differences from the frozen contract, 2 of them breaking",
     ]
     written = json.loads(file.read_text(encoding="utf-8"))

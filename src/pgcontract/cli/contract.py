@@ -103,7 +103,9 @@ def diff(  # noqa: PLR0913, PLR0917 - a command's options
         live = _live_catalog(system, from_) if from_ is not None else _ephemeral_catalog(system, choice)
         differences = drift(contract.catalog, live)
         found = found or bool(differences)
-        _show(contract.system, differences, str(one), system.contract, verbose=verbose)
+        # a DSN may hold a password, which nothing prints
+        meant = f"pgcontract freeze {shlex.quote(str(one))}" + (' --from "$FROM"' if from_ is not None else "")
+        _show(contract.system, differences, meant, system.contract, verbose=verbose)
         if json is not None:
             options.write_result(json, as_json(contract.system, differences))
     raise typer.Exit(1 if found else 0)
@@ -119,8 +121,8 @@ def freeze_text(
     return dumps(Contract(system, read_catalog(connection, ignore=ignore, roles=roles)))
 
 
-def _show(name: str, differences: Sequence[Difference], path: str, contract: Path, *, verbose: bool) -> None:
-    """Print the drift, a difference a line, then how many there are."""
+def _show(name: str, differences: Sequence[Difference], meant: str, contract: Path, *, verbose: bool) -> None:
+    """Print the drift, a difference a line, then how many there are, and the command for what is ``meant``."""
     from pgcontract.report import drift, github  # noqa: PLC0415 - heavy, and not needed by `freeze`
     from pgcontract.report.layout import sum_up  # noqa: PLC0415
 
@@ -128,7 +130,7 @@ def _show(name: str, differences: Sequence[Difference], path: str, contract: Pat
     shown = drift.shown(differences, every=verbose)
     drift.show(console, shown)
     if shown:
-        console.print(f"  if that is meant: pgcontract freeze {shlex.quote(path)}", markup=False, style="dim")
+        console.print(f"  if that is meant: {meant}", markup=False, style="dim")
     sum_up(console, drift.summary(name, shown), good=not shown)
     github.of_drift(name, shown, contract).tell()
 

@@ -132,6 +132,8 @@ def prove(
     with ExitStack() as outer:
         system = outer.enter_context(options.given(given, from_, choice.pg_bin))
         path = given or system.name
+        # a DSN may hold a password, which nothing prints
+        source = ' --from "$FROM"' if from_ else ""
         baseline = read_baseline(system.baseline)
         if told.listing == "write" and system.baseline.exists():
             raise UsageError(
@@ -150,7 +152,7 @@ def prove(
         task = progress.add_task(f"{path} on PostgreSQL {stage.server.version}", total=None)
 
         def started(count: int, drift: Sequence[Difference]) -> None:
-            terminal.show_drift(console, drift, str(path))
+            terminal.show_drift(console, drift, f"pgcontract freeze {shlex.quote(str(path))}{source}")
             progress.update(task, total=count)
             stack.enter_context(progress)
 
@@ -158,9 +160,7 @@ def prove(
     result = _listed(system, result, told.listing)
     if told.json is not None:
         options.write_result(told.json, result.as_json(provenance(given)))
-    # a DSN may hold a password, which nothing prints
     server = '--dsn "$DSN"' if choice.dsn else f"--pg {stage.server.major}"
-    source = ' --from "$FROM"' if from_ else ""
     commands = terminal.Commands(str(path), f"{_words(given, choice, plan)}{source} {server}")
     terminal.show(console, result, commands, quiet=told.quiet, verbose=told.verbose)
     github.of_proofs(result, str(path), system.contract).tell()

@@ -103,8 +103,8 @@ def _cells(line: Line) -> list[Cell]:
     ]
 
 
-def show_drift(console: Console, differences: Sequence[Difference], path: str) -> None:
-    """Say first that the contract and the live schema differ, then how."""
+def show_drift(console: Console, differences: Sequence[Difference], meant: str) -> None:
+    """Say first that the contract and the live schema differ, then how, and the command for what is ``meant``."""
     if not differences:
         return
     shown = drifted.shown(differences)
@@ -112,7 +112,7 @@ def show_drift(console: Console, differences: Sequence[Difference], path: str) -
         Text(f"The schema has drifted from its contract in {count(len(shown), 'place')}:", style=STYLES["doubtful"])
     )
     drifted.show(console, shown, MOST_DIFFERENCES)
-    console.print(Text(f"  if that is meant: pgcontract freeze {shlex.quote(path)}\n", style="dim"), soft_wrap=True)
+    console.print(Text(f"  if that is meant: {meant}\n", style="dim"), soft_wrap=True)
 
 
 def show(console: Console, result: Result, commands: Commands, *, quiet: bool, verbose: bool) -> None:
