@@ -359,6 +359,33 @@ def test_an_expression_of_the_system_is_used_and_judged(pgcontract_server: Serve
                 Overrides.of(settings, database.catalog, "system.toml")
 
 
+def test_an_expression_of_the_system_says_what_the_solver_does_not_find(pgcontract_server: Server) -> None:
+    """A document with a key, a type that nobody knows, and a value that a trigger insists on; parents' ones, too."""
+    schema = """
+    CREATE TABLE a (
+      id INTEGER PRIMARY KEY,
+      document JSONB NOT NULL CHECK (document ? 'kind'),
+      vector TSVECTOR NOT NULL,
+      state TEXT NOT NULL
+    );
+    CREATE TABLE b (id INTEGER PRIMARY KEY, a_id INTEGER NOT NULL REFERENCES a (id));
+    CREATE FUNCTION new() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+    BEGIN
+      IF NEW.state <> 'new' THEN RAISE EXCEPTION 'begin as new'; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER new BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION new();
+    """
+    said = {"a.document": "jsonb_build_object('kind', n)", "a.vector": "to_tsvector('simple', n::text)"}
+    with of_schema(pgcontract_server, schema) as database:
+        with pytest.raises(PopulateError) as caught:
+            database.fill({"b": 100})
+        assert "[populate]" in (caught.value.remedy or "")
+        database.overrides = Overrides.of(said | {"a.state": "'new'"}, database.catalog, "system.toml")
+        assert database.fill({"b": 100, "a": 50}) == {"a": 50, "b": 100}
+        assert database.one("SELECT count(DISTINCT document) FROM a WHERE vector <> ''") == 50
+
+
 def test_a_broken_invariant_leaves_nothing(pgcontract_server: Server, tmp_path: Path) -> None:
     """It is asked before the commit."""
     (tmp_path / "001-a.sql").write_text("SELECT 1;")
@@ -432,6 +459,7 @@ def test_the_command_fills_a_database_and_says_so(social_selling_target: Databas
         (["--rows", "nothing=5"], "There is no such table"),
         (["--rows", "messages=many"], "no number of rows"),
         (["--rows", "messages"], "no number of rows"),
+        (["--rows", "messages=5", "--rows", "users=1,messages=7"], "twice"),
         ([], "How many rows"),
         (["--rows", "messages=1000000", "--max-size", "1MB"], "--max-size"),
         (["--rows", "messages=1", "--max-size", "huge"], "no size"),
@@ -443,6 +471,13 @@ def test_bad_input_is_a_message_and_exit_code_2(social_selling_target: Database,
     assert code == 2
     assert said in told
     assert _count(social_selling_target, "users") == 0
+
+
+def test_a_database_that_was_never_migrated_is_told_so(pgcontract_server: Server) -> None:
+    """Not that the first column of which the system says something is not there."""
+    with of_schema(pgcontract_server, "SELECT 1") as database:
+        code, told = run(str(ROOT / "schema" / "social_selling"), "--dsn", database.dsn, "--rows", "messages=5")
+    assert (code, "no tables" in told, "migrate up" in told) == (2, True, True)
 
 
 def test_production_is_refused(social_selling_target: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,12 @@ def populate(  # noqa: PLR0913, PLR0917 - a command's options
     with _connected(migrate.database(dsn)) as connection:
         refuse_production("rows of nobody's", connection)
         catalog = read_catalog(connection, ignore=[system.tracking_table])
+        if not catalog.tables:
+            raise UsageError(
+                "There are no tables in this database",
+                where=connection.info.dbname,
+                remedy=f"make them first, with `pgcontract migrate up {path or system.root}`, or name another database",
+            )
         plan = Plan(_named(amounts, catalog), skew, seed)
         overrides = Overrides.of(system.populate, catalog, str(system.root / FILE))
         check = asking(system) if invariants else None
@@ -101,13 +107,16 @@ def _amounts(given: list[str]) -> dict[str, int]:
     for text in (part for one in given for part in one.split(",")):
         table, equals, number = text.partition("=")
         try:
-            found[table.strip()] = int(number.strip())
+            rows = int(number.strip())
         except ValueError:
             raise UsageError(
                 "This is no number of rows", seen=text, remedy="write --rows messages=10_000_000"
             ) from None
         if not equals or not table.strip():
             raise UsageError("This names no table", seen=text, remedy="write --rows messages=10_000_000")
+        if table.strip() in found:
+            raise UsageError("A table is named twice", seen=table.strip(), remedy="say once how many rows it gets")
+        found[table.strip()] = rows
     if not found:
         raise UsageError("How many rows of what?", remedy="write --rows messages=10_000_000")
     return found

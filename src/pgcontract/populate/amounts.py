@@ -163,9 +163,11 @@ def _check(catalog: Catalog, name: Name, number: int) -> None:
             "A partition gets its rows through its table", seen=str(name), remedy=f"ask {table.partition_of}"
         )
     if table.foreign_server is not None:
-        raise UsageError("A foreign table's rows are another database's", seen=str(name))
+        raise UsageError("A foreign table's rows are another database's", seen=str(name), remedy="ask 0 rows of it")
     if number < 0:
-        raise UsageError("A number of rows is 0 or more", where=str(name), seen=str(number))
+        raise UsageError(
+            "A number of rows is 0 or more", where=str(name), seen=str(number), remedy="say how many to add"
+        )
 
 
 def _table(catalog: Catalog, name: Name) -> Table:

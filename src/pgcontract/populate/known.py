@@ -68,7 +68,7 @@ def known(terrain: Terrain, name: Name, overridden: frozenset[str]) -> Known:
             "No row can be made for a table",
             where=str(name),
             seen=terrain.refused[name].what,
-            remedy="ask for 0 rows of it",
+            remedy="say in [populate] of system.toml what its columns hold, or ask for 0 rows of it",
         )
     table, shape = found.table, found.shape
     bound = {c for fk in given(table) for c in fk.columns}

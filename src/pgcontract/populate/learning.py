@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import psycopg
+from hypothesis import strategies as st
 
 from pgcontract.model import Catalog, ForeignKey, Name
 from pgcontract.populate.amounts import Step, given
+from pgcontract.populate.dice import NUMBER, POSITION
 from pgcontract.populate.known import Known, known
 from pgcontract.populate.overrides import Overrides
 from pgcontract.rows.generated import sources
-from pgcontract.rows.shape import Unbuildable
+from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.terrain import Terrain, mentioned
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.session import Session
+from pgcontract.values.domains import Domain
+from pgcontract.values.expressions import Literal
+
+TOLD: Final = 8
+"""How many values of an expression are tried in rows."""
 
 
 class _Unhindered(Worlds):
@@ -28,6 +36,51 @@ class _Unhindered(Worlds):
             return super().world(name, foreign_keys, quiet=True)
 
 
+@dataclass
+class _ToldShape(Shape):
+    """What is known of a table's rows where the system says what some columns hold: ``told``."""
+
+    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def domain(self, column: str, literals: Iterable[Literal] = (), *, strict: bool = False) -> Domain:
+        values = self.told.get(column)
+        if values is None:
+            return super().domain(column, literals, strict=strict)
+        return Domain(
+            self.types[column],
+            exact=False,
+            empty=False,
+            null="excluded",
+            simplest=values[0],
+            boundaries=values,
+            strategy=st.sampled_from(values),
+            fresh=lambda number: values[number] if number < len(values) else None,
+        )
+
+
+@dataclass
+class _ToldWorlds(_Unhindered):
+    """Worlds of rows that hold what the system says: the solver need not find it."""
+
+    overrides: Overrides = field(default_factory=Overrides)
+
+    def shape(self, name: Name) -> Shape:
+        if name not in self._shapes:
+            shape = super().shape(name)
+            mine = {c: expression for (table, c), expression in self.overrides.columns.items() if table == name}
+            told = {c: made for c, expression in mine.items() if (made := self._made(shape, c, expression))}
+            self._shapes[name] = _ToldShape(shape.table, shape.catalog, shape.oracle, shape.defaults, told)
+        return self._shapes[name]
+
+    def _made(self, shape: Shape, column: str, expression: str) -> tuple[str, ...]:
+        made = [
+            f"(SELECT {expression} FROM (VALUES ({n}::bigint, {n}::bigint)) AS given ({NUMBER}, {POSITION}))"
+            for n in range(1, TOLD + 1)
+        ]
+        found = self.oracle.evaluate([(one, shape.types[column]) for one in made])
+        return tuple(dict.fromkeys(one.value for one in found if one.value is not None))
+
+
 def learned(
     connection: psycopg.Connection[Any], catalog: Catalog, planned: Sequence[Step], overrides: Overrides
 ) -> dict[Name, Known]:
@@ -35,11 +88,14 @@ def learned(
     session = Session(connection)
     try:
         terrain = Terrain(_Unhindered(catalog, session))
+        told = Terrain(_ToldWorlds(catalog, session, overrides=overrides))
         found = {}
         for step in planned:
             if step.rows:
+                # what the solver finds by itself may serve for more rows than a few values of an expression
+                of = told if overrides.columns and terrain.field(step.table.name) is None else terrain
                 mine = frozenset(c for t, c in overrides.columns if t == step.table.name)
-                found[step.table.name] = known(terrain, step.table.name, mine)
+                found[step.table.name] = known(of, step.table.name, mine)
         return found
     finally:
         if not connection.closed:

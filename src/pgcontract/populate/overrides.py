@@ -26,13 +26,23 @@ class Overrides:
         for key, value in settings.items():
             if isinstance(value, int):
                 if key not in by_name:
-                    raise UsageError("[populate] names a table that is not there", where=where, seen=key)
+                    raise UsageError(
+                        "[populate] names a table that is not there",
+                        where=where,
+                        seen=key,
+                        remedy=f"take it out, or write one of {', '.join(by_name) or 'none'}",
+                    )
                 rows[by_name[key].name] = value
                 continue
             found = next((t for name, t in by_name.items() if key.startswith(f"{name}.")), None)
             column = None if found is None else found.column(key.removeprefix(f"{found.name}.").strip('"'))
             if found is None or column is None:
-                raise UsageError("[populate] names a column that is not there", where=where, seen=key)
+                raise UsageError(
+                    "[populate] names a column that is not there",
+                    where=where,
+                    seen=key,
+                    remedy="write table.column as the database has it, or take it out",
+                )
             if column.generated is not None:
                 raise UsageError("[populate] names a generated column", where=where, seen=key, remedy="leave it out")
             try:
