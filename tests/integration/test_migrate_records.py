@@ -12,6 +12,7 @@ import pytest
 
 from pgcontract.errors import MigrationError, UsageError
 from pgcontract.migrations import Event, MigrationFailed, Runner
+from pgcontract.migrations.creating import create
 from tests.integration.fix_migrations import Write
 
 THREE = {f"{n:03}-m{n}.sql": f"CREATE TABLE t{n} (v TEXT);\n-- ROLLBACK\nDROP TABLE t{n};\n" for n in range(1, 4)}
@@ -98,6 +99,28 @@ def test_a_database_without_records_is_adopted(empty_database: str, write: Write
     with pytest.raises(MigrationError, match="already"):
         runner.baseline()
     assert runner.down(to=0).executed == 0
+
+
+def test_a_database_with_nothing_in_it_is_not_adopted_by_mistake(empty_database: str, write: Write) -> None:
+    """All migrations would count as applied; with a number it is a person's word."""
+    runner = Runner(empty_database, write(THREE))
+    with pytest.raises(MigrationError, match="nothing in this database") as caught:
+        runner.baseline()
+    assert "migrate up" in (caught.value.remedy or "")
+    assert runner.status().executed == 0
+    assert runner.baseline(1).names == ("001-m1",)
+
+
+def test_a_migration_that_is_still_to_be_written_is_not_applied(empty_database: str, write: Write) -> None:
+    """What is written into it later would be an edit of what was applied, and never run."""
+    folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    path = create(folder, "add-notes")
+    with pytest.raises(MigrationError, match="still to be written") as caught:
+        Runner(empty_database, folder).up()
+    assert caught.value.where == str(path)
+    assert Runner(empty_database, folder).status().executed == 0
+    path.write_text("-- Nothing changes.\n\n-- ROLLBACK\n-- and so there is nothing to undo\n")
+    assert Runner(empty_database, folder).up().executed == 2
 
 
 def test_a_statement_that_takes_too_long_is_ended(empty_database: str, write: Write) -> None:

@@ -72,3 +72,14 @@ def test_installing_an_unsupported_major_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(command("install", "14"), capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
     assert "15, 16, 17, 18" in done.stderr
+
+
+def test_what_the_driver_warns_of_is_not_for_the_terminal() -> None:
+    """As of a rollback that Ctrl-C cut short: the command itself says what a person is to know."""
+    program = (
+        "import logging, sys; from pgcontract.cli import main; sys.argv[1:] = ['server', 'list']\n"
+        "try: main()\n"
+        "finally: logging.getLogger('psycopg').warning('error ignored in rollback')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -99,13 +99,15 @@ def test_a_setting_that_is_none_is_told(tmp_path: Path, settings: str, said: str
 
 
 def test_all_of_squawk_can_be_switched_off_and_single_rules_on(tmp_path: Path) -> None:
-    """Timeouts are the runner's business, unless it is said otherwise."""
+    """Timeouts and going on after a failure are the runner's business, unless it is said otherwise."""
     text = "ALTER TABLE users ADD COLUMN age BIGINT;" + END
     assert found(tmp_path, FIRST + END, text) == []
     on = "[validate.squawk]\nrequire-lock-timeout = true\n"
     assert {finding.rule for finding in found(tmp_path, FIRST + END, text, settings=on)} == {
         "squawk.require-lock-timeout"
     }
+    alone = "-- no-transaction\nCREATE INDEX CONCURRENTLY idx_users_id ON users (id);" + END
+    assert found(tmp_path, FIRST + END, alone) == []
     unsafe = "ALTER TABLE users ADD COLUMN age BIGINT NOT NULL;" + END
     assert found(tmp_path, FIRST + END, unsafe)
     assert found(tmp_path, FIRST + END, unsafe, settings='[validate]\nsquawk = "another linter does it"') == []

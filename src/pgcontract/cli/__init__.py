@@ -5,6 +5,7 @@ Exit 0: all promises proven; 1: a promise is broken (or what was asked for is no
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -95,6 +96,8 @@ def main(leave: Callable[[int], None] = sys.exit) -> None:
     ``leave`` ends what the quick way has done.
     """
     spell_out()
+    # where nobody has set logging up, Python would print the driver's warnings: of rollbacks cut short by Ctrl-C, say
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         code = quick.run(sys.argv[1:])
         if code is None:

@@ -35,6 +35,7 @@ class Migration:
     checksum: str
     down_line: int = 1
     transactional: bool = True
+    blank: bool = False
 
 
 def load_directory(directory: Path) -> tuple[Migration, ...]:
@@ -81,4 +82,5 @@ def parsed(source: Source, *, marked: bool = True) -> Migration:
         source.checksum,
         down_line,
         transactional=not alone,
+        blank=not statements and not down.strip(),
     )

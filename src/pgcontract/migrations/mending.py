@@ -52,6 +52,12 @@ def baseline(connection: Connection, table: TrackingTable, files: Sequence[Sourc
             "This database has been migrated by pgcontract already", where=str(table.name), remedy=_SEE
         )
     adoption = foreign.found(connection, table.name, files, listed=to is None)
+    if adoption is None and to is None and not _holds_anything(connection, table.name):
+        raise MigrationError(
+            "There is nothing in this database to adopt",
+            where=connection.info.dbname,
+            remedy="apply the migrations with `pgcontract migrate up`, or say with --to N how far the database is",
+        )
     kept = None
     if adoption is not None and adoption.table == table.name:
         kept = foreign.set_aside(connection, adoption)
@@ -67,6 +73,22 @@ def baseline(connection: Connection, table: TrackingTable, files: Sequence[Sourc
     if adoption is None:
         return Adopted(names)
     return Adopted(names, adoption.tool.name, adoption.table, kept)
+
+
+def _holds_anything(connection: Connection, ours: Name) -> bool:
+    row = connection.execute(
+        """
+        SELECT EXISTS (
+          SELECT
+          FROM pg_catalog.pg_class AS c
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND (n.nspname, c.relname) <> (%s, %s)
+            AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+        )
+        """,
+        (ours.namespace, ours.name),
+    ).fetchone()
+    return row is not None and row[0] is True
 
 
 def accept(table: TrackingTable, files: Sequence[Source], numbers: Collection[int]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def pending(
     """The migrations to apply, up to number ``to``; one that was started and not finished is among them.
 
     Raises MigrationError for edited, missing and out-of-order migrations (each can be allowed), for renamed and half
-    undone ones and files that ``parsed`` refuses; UsageError for a number that no file has.
+    undone ones, those still to be written and files that ``parsed`` refuses; UsageError for a number that no file has.
     """
     if to is not None and to not in {source.number for source in files}:
         raise UsageError("There is no migration of that number", seen=str(to), remedy="see `pgcontract migrate status`")
@@ -39,7 +39,7 @@ def pending(
             seen=f"number {latest} has been applied",
             remedy="give it a new number after that one, or apply it all the same with --allow-out-of-order",
         )
-    return tuple(parsed(source) for source in waiting)
+    return tuple(_written(parsed(source)) for source in waiting)
 
 
 def check_record(record: Record, source: Source | None, allow: Collection[Override]) -> None:
@@ -104,6 +104,18 @@ def to_undo(
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
             raise _renamed(record, other)
     return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
+
+
+def _written(migration: Migration) -> Migration:
+    # once it is recorded, what is written into it would be an edit, and never be run
+    if migration.blank:
+        raise MigrationError(
+            "A migration is still to be written",
+            where=str(migration.path),
+            seen="no statement in either section",
+            remedy="write what it changes and what undoes it, or delete the file",
+        )
+    return migration
 
 
 def _renamed(record: Record, source: Source) -> MigrationError:

@@ -40,6 +40,7 @@ RULES: Final[Mapping[str, str]] = {
 OFF: Final[Mapping[str, str]] = {
     "squawk.require-lock-timeout": "`migrate up --lock-timeout` sets it for the whole session",
     "squawk.require-statement-timeout": "`migrate up --statement-timeout` sets it for the whole session",
+    "squawk.prefer-robust-stmts": "`migrate up` goes on at the statement that failed: none runs twice",
 }
 
 
