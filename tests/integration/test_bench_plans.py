@@ -395,10 +395,11 @@ def test_the_command_shows_a_broken_promise(folder: Path, test_binaries: Binarie
 
 
 def test_bad_input(folder: Path, test_binaries: Binaries) -> None:
-    """A number that is none, no such query, a header that is none, a table that is not there: exit code 2."""
+    """No number, too many rows for the disk, no such query, no header, a table that is not there: exit code 2."""
     refused(bench(test_binaries, folder, "--rows", "many"), "--rows takes numbers", "many")
     refused(bench(test_binaries, folder, "--only", "gone"), "no such hot query", "gone")
     refused(bench(test_binaries, folder / "gone"), "nothing at this path")
+    refused(bench(test_binaries, folder, "--rows", f"{10**14}"), "would not fit on the server's disk", "free")
     (folder / "system.toml").write_text("[bench]\ngone = 1\n")
     refused(bench(test_binaries, folder, "--rows", "10"), "not there", "gone", "notes, rooms")
     (folder / "system.toml").write_text("[bench]\nnotes = 'many'\n")

@@ -8,6 +8,7 @@ import pytest
 
 from pgcontract.migrations.files import load_directory
 from pgcontract.model import Name
+from pgcontract.populate import NoRoom
 from pgcontract.rehearse import rehearse_on
 from pgcontract.rehearse.kept import Fate, judged
 from pgcontract.rehearse.running import only_defines
@@ -48,6 +49,12 @@ def test_a_migration_that_loses_rows_is_found(pgcontract_server: Server, write: 
     assert step.filled is not None
     assert step.filled.rows == {PEOPLE: 100}
     assert step.failures[0].details == ("people: 50 of 100 rows are gone after it",)
+
+
+def test_rows_for_which_there_is_no_room_end_the_rehearsal(pgcontract_server: Server, write: Write) -> None:
+    """Before any is written, and not as a rehearsal without a failure."""
+    with pytest.raises(NoRoom):
+        planted(pgcontract_server, write, "ALTER TABLE people ADD COLUMN age INTEGER;", rows=10**13)
 
 
 def test_a_cascade_that_is_seen_on_rows_only_is_found(pgcontract_server: Server, write: Write) -> None:

@@ -9,7 +9,7 @@ import psycopg
 
 from pgcontract.errors import UsageError
 from pgcontract.model import Catalog, Name
-from pgcontract.populate import Overrides, Plan, populate
+from pgcontract.populate import Overrides, Plan, fits, populate
 from pgcontract.system import FILE, System
 
 AFTERWARDS: Final = "bench.sql"
@@ -20,7 +20,8 @@ def filled(connection: psycopg.Connection[Any], system: System, catalog: Catalog
     """Add rows: of each table the share that ``[bench]`` gives it.
 
     Without that: as many of every table to which no other refers, and what those refer to.
-    Raises UsageError where ``[bench]`` names a table that is not there, PopulateError where rows cannot be made.
+    Raises UsageError where ``[bench]`` names a table that is not there, PopulateError where rows cannot be made,
+    or would not fit on the server's disk.
     """
     names = {str(table.name): table.name for table in catalog.tables if table.partition_of is None}
     for name in system.bench:
@@ -36,7 +37,7 @@ def filled(connection: psycopg.Connection[Any], system: System, catalog: Catalog
         referred = {fk.references for t in catalog.tables for fk in t.foreign_keys if fk.references != t.name}
         amounts = {name: rows for name in names.values() if name not in referred}
     overrides = Overrides.of(system.populate, catalog, str(system.root / FILE))
-    populate(connection, catalog, Plan(amounts), overrides=overrides)
+    populate(connection, catalog, Plan(amounts), overrides=overrides, room=fits(connection, catalog, None))
     after = system.root / AFTERWARDS
     if after.is_file():
         try:

@@ -4,5 +4,6 @@ from pgcontract.populate.amounts import Plan, PopulateError
 from pgcontract.populate.checking import InvariantBroken, asking, fits
 from pgcontract.populate.filling import populate
 from pgcontract.populate.overrides import Overrides
+from pgcontract.populate.room import NoRoom
 
-__all__ = ["InvariantBroken", "Overrides", "Plan", "PopulateError", "asking", "fits", "populate"]
+__all__ = ["InvariantBroken", "NoRoom", "Overrides", "Plan", "PopulateError", "asking", "fits", "populate"]

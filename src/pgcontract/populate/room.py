@@ -23,6 +23,10 @@ WORDS: Final = 1.6
 _LOCAL: Final = ("127.0.0.1", "::1", "localhost", "")
 
 
+class NoRoom(PopulateError):
+    """The rows would take more room than there is, or than was allowed."""
+
+
 def bytes_needed(catalog: Catalog, rows: Mapping[Name, int], widths: Mapping[Name, float]) -> int:
     """The bytes that so many rows will take, with their indexes."""
     return sum(round(number * _a_row(catalog.table(name), widths.get(name, 0.0))) for name, number in rows.items())
@@ -63,15 +67,15 @@ def bytes_free(connection: psycopg.Connection[Any]) -> int | None:
 
 
 def require_room(needed: int, free: int | None, most: int | None) -> None:
-    """Raise PopulateError where the rows would take more than there is, or more than was allowed."""
+    """Raise NoRoom where the rows would take more than there is, or more than was allowed."""
     if most is not None and needed > most:
-        raise PopulateError(
+        raise NoRoom(
             "The rows would take more than --max-size allows",
             seen=f"about {shown(needed)} of {shown(most)}",
             remedy="ask for fewer rows, or allow more",
         )
     if free is not None and needed > free:
-        raise PopulateError(
+        raise NoRoom(
             "The rows would not fit on the server's disk",
             seen=f"about {shown(needed)} with {shown(free)} free",
             remedy="ask for fewer rows, or make room",

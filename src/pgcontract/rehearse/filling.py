@@ -10,7 +10,7 @@ import psycopg
 from pgcontract.errors import PgContractError
 from pgcontract.migrations.files import Migration
 from pgcontract.model import Catalog, Name
-from pgcontract.populate import Overrides, Plan, PopulateError, populate
+from pgcontract.populate import NoRoom, Overrides, Plan, PopulateError, fits, populate
 from pgcontract.rehearse.kept import judged, keeping
 from pgcontract.rehearse.results import Failure, Filled
 from pgcontract.rehearse.running import Ran, only_defines, run
@@ -52,13 +52,19 @@ def on_rows(
 def fill(
     dsn: str, system: System, catalog: Catalog, rows: Mapping[Name, int]
 ) -> tuple[dict[Name, int], dict[Name, str]]:
-    """Give tables rows; where that fails for all at once, each by itself. Why a table got none is in the second."""
+    """Give tables rows; where that fails for all at once, each by itself. Why a table got none is in the second.
+
+    Raises NoRoom.
+    """
     if not rows:
         return {}, {}
     overrides = Overrides.of(_settings(system, catalog), catalog, str(system.root / FILE))
     with psycopg.connect(dsn) as connection:
+        room = fits(connection, catalog, None)
         try:
-            return dict(populate(connection, catalog, Plan(rows), overrides=overrides)), {}
+            return dict(populate(connection, catalog, Plan(rows), overrides=overrides, room=room)), {}
+        except NoRoom:
+            raise
         except (PopulateError, psycopg.Error):
             # which tables it was can be seen only one by one
             connection.rollback()
@@ -69,7 +75,9 @@ def fill(
             if missing <= 0:
                 continue
             try:
-                made = populate(connection, catalog, Plan({name: missing}), overrides=overrides)
+                made = populate(connection, catalog, Plan({name: missing}), overrides=overrides, room=room)
+            except NoRoom:
+                raise
             except (PopulateError, psycopg.Error) as error:
                 connection.rollback()
                 reasons[name] = _first_line(error)
