@@ -69,7 +69,7 @@ class _ToldWorlds(_Unhindered):
             shape = super().shape(name)
             mine = {c: expression for (table, c), expression in self.overrides.columns.items() if table == name}
             told = {c: made for c, expression in mine.items() if (made := self._made(shape, c, expression))}
-            self._shapes[name] = _ToldShape(shape.table, shape.catalog, shape.oracle, shape.defaults, told)
+            self._shapes[name] = _ToldShape(shape.table, shape.catalog, shape.oracle, shape.defaults, told=told)
         return self._shapes[name]
 
     def _made(self, shape: Shape, column: str, expression: str) -> tuple[str, ...]:
