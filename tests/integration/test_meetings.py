@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from pgcontract.arena import Arena
 from pgcontract.catalog import read_catalog
+from pgcontract.contract import Contract
+from pgcontract.ephemeral import ServerChoice, staged
 from pgcontract.model import Catalog, Verdict
+from pgcontract.mutation import Plan, mutate
 from pgcontract.promises import promises
 from pgcontract.promises.meetings import Meeting, Onlooker
 from pgcontract.prover import Prover
@@ -17,6 +21,7 @@ from pgcontract.rows.statements import Statement
 from pgcontract.rows.worlds import Worlds
 from pgcontract.server import Server
 from pgcontract.session import Session
+from pgcontract.system import System
 from tests.integration.judging import template
 
 TABLES = """
@@ -174,3 +179,39 @@ def test_rows_are_as_they_were_after_sessions_have_met(pgcontract_server: Server
             assert arena.place(catalog.tables, prepared[:2]) is None
             assert looking.execute("SELECT count(*) FROM entries").fetchone() == (0,)
             assert looking.execute("SELECT array_agg(id ORDER BY id) FROM accounts").fetchone() == ([1, 2, 7],)
+
+
+def test_rows_are_put_back_in_the_order_in_which_they_lay(pgcontract_server: Server) -> None:
+    """A statement comes to rows in that order, and so do its locks: what is left of changes must not move them."""
+    name = template(pgcontract_server, TABLES)
+    with pgcontract_server.clone(name) as clone, psycopg.connect(clone.dsn, autocommit=True) as looking:
+        catalog = read_catalog(looking)
+        with closing(Arena(clone.dsn)) as arena:
+            rows = Statement("INSERT INTO accounts SELECT n FROM generate_series(1, 40) AS n")
+            update = Statement("UPDATE accounts SET number = 7 WHERE id < 9")
+            clock = Statement("SELECT set_config('pgcontract.clock', '', true)")
+            assert arena.place(catalog.tables, (clock, rows, update)) is None
+            before = looking.execute("SELECT id FROM accounts ORDER BY ctid").fetchall()
+            for number in range(3, 30, 4):
+                change = Statement(f"UPDATE accounts SET number = 8 WHERE id % {number} = 0")
+                arena.course(Meeting((change,), (change,), commits=True), Onlooker((), "", Statement("SELECT 1")))
+            assert looking.execute("SELECT id FROM accounts ORDER BY ctid").fetchall() == before
+
+
+@pytest.mark.thorough
+def test_mutants_of_locks_are_killed_by_meetings(tmp_path: Path, pgcontract_server: Server) -> None:
+    """A lock that is not taken any more, or of other rows; afterwards the function is there as it was."""
+    file = tmp_path / "accounts.sql"
+    file.write_text(TABLES + of_rows(LOCK))
+    system = System.load(file)
+    with staged(system, pgcontract_server, ServerChoice()) as stage:
+        contract = Contract(system.name, stage.read_catalog())
+        found = mutate(stage, contract, Plan(kinds=("function",), examples=2, workers=1))
+    of_lock = [j for j in found.judged if "FOR UPDATE" in j.what]
+    assert {(j.operator, j.fate) for j in of_lock} == {
+        (operator, "killed by proof")
+        for operator in ("delete_statement", "negate_condition", "drop_condition", "replace_operator", "swap_names")
+    }
+    alone = [j for j in of_lock if j.operator != "swap_names"]
+    assert all("-- a second session meanwhile" in (j.evidence or "") for j in alone)
+    assert found.of("survived", "killed by drift only") == ()
