@@ -28,11 +28,9 @@ def test_every_supported_major_is_in_the_matrices() -> None:
     majors = [str(major) for major in SUPPORTED]
     assert listed(WORKFLOW, "postgresql") == majors
     assert f"pg{{{','.join(majors)}}}" in TOX
+    options = '-m "not perf and not browser" --contract-examples 50 --durations 25 {posargs}'
     for major in majors:
-        assert (
-            f'pg{major}: pytest --pg {major} -m "not perf and not browser" --contract-examples 50 --durations 25 {{posargs}}'
-            in TOX
-        )
+        assert f"pg{major}: pytest --pg {major} {options}" in TOX
 
 
 def test_plain_pytest_leaves_out_what_ci_runs_and_what_is_measured() -> None:
