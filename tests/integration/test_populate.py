@@ -343,6 +343,15 @@ def test_what_cannot_be_made_is_refused_with_the_reason(pgcontract_server: Serve
         assert database.fill({"c": 0}) == {"c": 0}
 
 
+def test_a_role_that_may_not_read_is_told_so(pgcontract_server: Server) -> None:
+    """In words, and not by the driver's error."""
+    with of_schema(pgcontract_server, "CREATE TABLE a (id INTEGER PRIMARY KEY)") as database:
+        database.connection.execute("SET ROLE pg_monitor")
+        with pytest.raises(UsageError, match="may not fill") as caught:
+            database.fill({"a": 5})
+        assert "table a" in (caught.value.seen or "")
+
+
 def test_an_expression_of_the_system_is_used_and_judged(pgcontract_server: Server) -> None:
     """It gives the column's values; one that the CHECK refuses is named, and so is an unknown column."""
     schema = "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK (n < 50))"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgcontract.cli import migrate, migrating, options
+from pgcontract.cli.given import writable
 from pgcontract.errors import UsageError
 from pgcontract.report.layout import Cell, Column, indented, marked, sum_up
 from pgcontract.report.layout import table as fitted
@@ -50,6 +51,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
     paths = options.chosen(path)
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
+    if json != migrating.STDOUT:
+        writable(json)
     choice = ServerChoice(pg, None, pg_bin, install=not no_install, progress=options.installing())
     clean = [_rehearse(p, choice, rows, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(clean) else 1)

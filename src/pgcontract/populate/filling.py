@@ -87,6 +87,13 @@ def populate(
             seen=str(error).strip().splitlines()[0] if str(error).strip() else "no message",
             remedy="nothing is left of the rows; see the server's log and run again",
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UsageError(
+            "This role may not fill these tables",
+            where=connection.info.user,
+            seen=error.diag.message_primary,
+            remedy="connect as their owner, who may read, write and analyze them",
+        ) from error
     finally:
         if not connection.closed:
             connection.autocommit, connection.row_factory = before
