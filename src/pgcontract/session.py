@@ -364,7 +364,7 @@ class Session:
             sent.append((-1, None))
         for position, statement in enumerate(statements):
             values = [v.encode() if isinstance(v, str) else v for v in statement.values]
-            if prepare or (prepare is None and self._again(statement.text)):
+            if not statement.afresh and (prepare or (prepare is None and self._again(statement.text))):
                 pg.send_query_prepared(self._prepare(statement.text, sent, position), values)
             else:
                 pg.send_query_params(statement.text.encode(), values)

@@ -210,3 +210,19 @@ CREATE TABLE extended (id SERIAL PRIMARY KEY REFERENCES numbered, n INTEGER);
 CREATE FUNCTION asked_of_session() RETURNS INTEGER STABLE LANGUAGE sql AS
   $$ SELECT nullif(current_setting('zoo.user', true), '')::INTEGER $$;
 CREATE TABLE entered (id INTEGER PRIMARY KEY, by_whom INTEGER NOT NULL DEFAULT asked_of_session() REFERENCES numbered);
+
+-- rules, and what is done in place of a write to a view
+CREATE TABLE diary (id SERIAL PRIMARY KEY, what TEXT NOT NULL, n INTEGER);
+CREATE TABLE goods (id INTEGER PRIMARY KEY, price INTEGER NOT NULL CHECK (price >= 0));
+CREATE RULE dear AS ON UPDATE TO goods WHERE NEW.price > 100 AND OLD.price <= 100
+  DO ALSO INSERT INTO diary (what, n) VALUES ('dear', OLD.price);
+CREATE RULE kept AS ON DELETE TO diary DO INSTEAD NOTHING;
+CREATE VIEW cheap AS SELECT id, price FROM goods WHERE price < 10;
+CREATE RULE put AS ON INSERT TO cheap DO INSTEAD INSERT INTO goods VALUES (NEW.id, 1);
+CREATE VIEW doubled AS SELECT id, price * 2 AS twice FROM goods;
+CREATE FUNCTION halve() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE goods SET price = NEW.twice / 2 WHERE id = OLD.id;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER halve INSTEAD OF UPDATE ON doubled FOR EACH ROW EXECUTE FUNCTION halve();

@@ -11,6 +11,7 @@ from pgcontract.model import Catalog, Function, Name, Rule, Trigger
 from pgcontract.rows.statements import Statement, identifier, quote
 
 SWITCHED = "pgcontract.switched"
+RULES_OFF = "pgcontract.rules_off"
 CALLS = "pgcontract.calls"
 """The setting that a probe writes its calls to: a rollback takes them back."""
 SAVED_OTHERWISE = frozenset({"c", "internal"})
@@ -125,6 +126,36 @@ def create_rule(table: Name, rule: Rule) -> tuple[Statement, ...]:
     state = _STATES.get(rule.enabled)
     altered = [] if state is None else [f"ALTER TABLE {_text(table)} {state} RULE {_quoted(rule.name)}"]
     return Statement(rule.definition.rstrip().rstrip(";")), *map(Statement, altered)
+
+
+def rules_off(tables: Iterable[Name]) -> Statement:
+    """Turn the rules of tables off, and remember how they were: a live one may not be as it was frozen."""
+    named = ", ".join(f"{quote(_text(table))}::pg_catalog.regclass" for table in tables)
+    body = f"""
+DECLARE
+  known record;
+  back text := '';
+BEGIN
+  FOR known IN
+    SELECT ev_class::pg_catalog.regclass AS relation, rulename AS name, ev_enabled AS state FROM pg_catalog.pg_rewrite
+    WHERE ev_class = ANY (ARRAY[{named}]::pg_catalog.regclass[]) AND ev_enabled <> 'D' ORDER BY ev_class, rulename
+  LOOP
+    back := back || pg_catalog.format(
+      'ALTER TABLE %s %s RULE %I;',
+      known.relation,
+      CASE known.state WHEN 'O' THEN 'ENABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END,
+      known.name
+    );
+    EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE RULE %I', known.relation, known.name);
+  END LOOP;
+  PERFORM pg_catalog.set_config('{RULES_OFF}', back, true);
+END"""
+    return Statement(f"DO {quote(body)}")
+
+
+def rules_on() -> Statement:
+    """Turn on again what ``rules_off`` has turned off, as it was."""
+    return Statement(f"DO {quote(f'BEGIN EXECUTE pg_catalog.current_setting({quote(RULES_OFF)}); END')}")
 
 
 def switched_off(triggers: Iterable[tuple[Name, str]]) -> Statement:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from pgcontract.contract import function_id, trigger_id
-from pgcontract.model import Catalog, Function, Name
+from pgcontract.model import Catalog, Function, Name, Table, View
 from pgcontract.promises.arguments import Argument, Calls, arguments, calls, constants
 from pgcontract.promises.base import Cases, Change, Direction
 from pgcontract.promises.definitions import create_function
@@ -213,7 +213,8 @@ class Routine:
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """The body of a trigger's function with a statement less, another operator, constant, or row."""
         name = self.function.name
-        called = (trigger_id(t.name, one.name) for t in catalog.tables for one in t.triggers if one.function == name)
+        relations: tuple[Table | View, ...] = (*catalog.tables, *catalog.views)
+        called = (trigger_id(t.name, one.name) for t in relations for one in t.triggers if one.function == name)
         shown_by = tuple(called)
         return function_mutants(self.function, shown_by) if shown_by else iter(())
 

@@ -21,10 +21,14 @@ Row = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``text`` holds ``$1`` … ``$n`` for ``values``; identifiers in it were quoted by ``psycopg.sql``."""
+    """``text`` holds ``$1`` … ``$n`` for ``values``; identifiers in it were quoted by ``psycopg.sql``.
+
+    ``afresh``: it is never prepared. What a rule turns into nothing is not planned anew when the rule is another.
+    """
 
     text: str
     values: tuple[Value, ...] = ()
+    afresh: bool = False
 
     def __str__(self) -> str:
         return paste(self)
