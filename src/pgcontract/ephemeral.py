@@ -12,12 +12,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pgcontract.catalog import read_catalog
+from pgcontract.catalog import read_catalog, with_examples
 from pgcontract.errors import ServerError
 from pgcontract.migrations import prepare
 from pgcontract.model import Catalog
 from pgcontract.server import DEFAULT_MAJOR, Clone, Server, Template, attach, find_binaries, start
-from pgcontract.system import System
+from pgcontract.system import FILE, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Stage:
     def catalog(self, connection: psycopg.Connection) -> Catalog:
         """What a clone's catalog says, under the names that the system gives its roles."""
         names = {live: name for name, live in self.live_roles.items()}
-        return read_catalog(connection, ignore=[self.system.tracking_table], roles=names)
+        catalog = read_catalog(connection, ignore=[self.system.tracking_table], roles=names)
+        return with_examples(catalog, self.system.values, connection, str(self.system.root / FILE))
 
     def read_catalog(self) -> Catalog:
         """The catalog of a fresh clone."""

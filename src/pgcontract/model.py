@@ -349,7 +349,10 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything that a database says about itself, extensions' and the system's own objects left out."""
+    """Everything that a database says about itself, extensions' and the system's own objects left out.
+
+    ``examples`` are the values that a system's settings give for columns: no promise, and no part of the contract.
+    """
 
     namespaces: tuple[str, ...] = ()
     extensions: tuple[Extension, ...] = ()
@@ -363,6 +366,7 @@ class Catalog:
     views: tuple[View, ...] = ()
     grants: tuple[Grant, ...] = ()
     default_privileges: tuple[DefaultPrivilege, ...] = ()
+    examples: Mapping[tuple[Name, str], tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
     _tables: dict[Name, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from pgcontract.names import DEFAULT_NAMESPACE, Name
 
 if TYPE_CHECKING:
     from pgcontract.inputs.conventions import Convention
+    from pgcontract.values.given import Given
 
 FILE: Final = "system.toml"
 # where a repository says which systems it has: the second one where there is no Python
@@ -33,6 +34,7 @@ _KEYS: Final = (
     "populate",
     "bench",
     "models",
+    "values",
 )
 DEFAULT_INVARIANT_SECONDS: Final = 10
 # changes when the way in which a database is made from these files does
@@ -57,7 +59,7 @@ class System:
     ``invariant_seconds`` to answer. ``validate`` holds why a rule of migrations is switched off, by its name, or True
     for one that is switched on. ``populate`` holds expressions by ``table.column``, and numbers of rows by table;
     ``bench`` the rows of each table for one that ``bench plans --rows`` asks for; ``models`` what classes are
-    called, by tables and types.
+    called, by tables and types. ``values`` hold what columns and tables are to be given, by their names.
     """
 
     name: str
@@ -77,6 +79,7 @@ class System:
     populate: Mapping[str, str | int] = field(default_factory=dict)
     bench: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Given] = field(default_factory=dict)
     folder: Path | None = None
     convention: Convention | None = None
     apply: tuple[str, ...] = ()
@@ -320,6 +323,7 @@ def _folder(root: Path) -> System:
         populate=dict(populate),
         bench=dict(bench),
         models=dict(models),
+        values=_given(file, settings["values"]) if "values" in settings else {},
     )
     return _as_written(system, tracked="tracking_table" in settings)
 
@@ -374,6 +378,21 @@ def _populates(key: str, value: object) -> bool:
     if isinstance(value, str):
         return bool(value) and "." in key
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _given(file: Path, settings: object) -> dict[str, Given]:
+    """What ``[values]`` gives for columns and tables."""
+    from pgcontract.values.given import SHAPE, given  # noqa: PLC0415 - `migrate` at every deployment does without
+
+    if not isinstance(settings, dict):
+        raise _wrong(file, "values", 'a table: "users.country" = { examples = ["DE", "FR"] }')
+    found: dict[str, Given] = {}
+    for key, value in settings.items():
+        one = given(value)
+        if one is None:
+            raise _wrong(file, f'values."{key}"', SHAPE)
+        found[key] = one
+    return found
 
 
 def _toml(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgcontract.catalog.examples import with_examples
 from pgcontract.catalog.reading import read_catalog
 
-__all__ = ["read_catalog"]
+__all__ = ["read_catalog", "with_examples"]

@@ -46,7 +46,7 @@ def populate(  # noqa: PLR0913, PLR0917 - a command's options
 
     Example: pgcontract populate schema/messenger --dsn postgresql:///messenger --rows messages=1_000_000
     """
-    from pgcontract.catalog import read_catalog  # noqa: PLC0415 - heavy, and not needed by other commands
+    from pgcontract.catalog import read_catalog, with_examples  # noqa: PLC0415 - heavy, and not needed by other commands
     from pgcontract.migrations import refuse_production  # noqa: PLC0415
     from pgcontract.populate import InvariantBroken, Overrides, Plan, asking, fits, populate  # noqa: PLC0415
     from pgcontract.populate.room import size  # noqa: PLC0415
@@ -60,13 +60,14 @@ def populate(  # noqa: PLR0913, PLR0917 - a command's options
     refuse_production("rows of nobody's")
     with _connected(migrate.database(dsn)) as connection:
         refuse_production("rows of nobody's", connection)
-        catalog = read_catalog(connection, ignore=[system.tracking_table])
-        if not catalog.tables:
+        there = read_catalog(connection, ignore=[system.tracking_table])
+        if not there.tables:
             raise UsageError(
                 "There are no tables in this database",
                 where=connection.info.dbname,
                 remedy=f"make them first, with `pgcontract migrate up {path or system.root}`, or name another database",
             )
+        catalog = with_examples(there, system.values, connection, str(system.root / FILE))
         plan = Plan(_named(amounts, catalog), skew, seed)
         overrides = Overrides.of(system.populate, catalog, str(system.root / FILE))
         check = asking(system) if invariants else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pgcontract.errors import UsageError
 from pgcontract.model import Catalog, Name
+from pgcontract.rows.statements import quote
 from pgcontract.sql import SqlError, parse_expression
 
 
@@ -19,9 +20,12 @@ class Overrides:
 
     @staticmethod
     def of(settings: Mapping[str, str | int], catalog: Catalog, where: str) -> Overrides:
-        """Settings by ``table`` or ``table.column``, resolved. Raises UsageError, naming ``where`` they stand."""
+        """Settings by ``table`` or ``table.column``, resolved. Raises UsageError, naming ``where`` they stand.
+
+        What ``[values]`` gives for columns holds where nothing else is said, but for keys, whose values must differ.
+        """
         by_name = {str(t.name): t for t in catalog.tables}
-        columns: dict[tuple[Name, str], str] = {}
+        columns = {at: _by_turns(values) for at, values in catalog.examples.items() if not _in_key(catalog, *at)}
         rows: dict[Name, int] = {}
         for key, value in settings.items():
             if isinstance(value, int):
@@ -56,3 +60,16 @@ class Overrides:
                 ) from error
             columns[found.name, column.name] = value
         return Overrides(columns, rows)
+
+
+def _by_turns(values: tuple[str, ...]) -> str:
+    """An expression in n that gives one after the other."""
+    return f"(ARRAY[{', '.join(map(quote, values))}])[1 + n % {len(values)}]"
+
+
+def _in_key(catalog: Catalog, name: Name, column: str) -> bool:
+    table = catalog.table(name)
+    assert table is not None
+    unique = [k.columns for k in table.keys] + [tuple(k.expression for k in i.keys) for i in table.indexes if i.unique]
+    tied = [fk.columns for fk in table.foreign_keys]
+    return any(column in columns for columns in (*unique, *tied))

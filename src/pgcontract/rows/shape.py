@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, product
 
@@ -22,7 +22,9 @@ from pgcontract.rows.statements import Row, Statement, Value, insert, quote
 from pgcontract.values.domains import Domain, apart_by_case, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
 from pgcontract.values.expressions import columns as columns_of
+from pgcontract.values.given import only, unknown
 from pgcontract.values.naming import domains_of
+from pgcontract.values.space import UnknownType
 
 MOST_CANDIDATES = 400
 _FOLDS = re.compile(r"\b(?:lower|upper|initcap|casefold)\(")
@@ -161,8 +163,19 @@ class Shape:
         """The values of one column that satisfy these literals; NULL does, too, as in CHECKs, unless ``strict``."""
         found = self.table.column(column)
         assert found is not None
-        reach = domain(found, tuple(literals), self.catalog, passing=not strict)
-        return reach if column not in self._folded else self._distinct.setdefault(reach, apart_by_case(reach))
+        own, asked = self.catalog.examples.get((self.table.name, column), ()), tuple(literals)
+        try:
+            reach = domain(found, asked, self.catalog, passing=not strict)
+        except UnknownType:
+            if not own:
+                raise
+            return unknown(found.type, own)
+        if column in self._folded:
+            reach = self._distinct.setdefault(reach, apart_by_case(reach))
+        if not own or reach.empty or reach.null == "required":
+            return reach
+        # where a promise asks for values of its own, those that are given are some of those to try
+        return only(reach, own) if asked == self.sure else replace(reach, hints=(*own, *reach.hints))
 
     @cached_property
     def _folded(self) -> frozenset[str]:

@@ -20,7 +20,7 @@ class UnknownType(PgContractError):
         super().__init__(
             f"no value can be made for the type {type_text}",
             seen=type_text,
-            remedy="give examples of it in [tool.pgcontract], or leave the column's promises unproven",
+            remedy="give examples of it in [values] of system.toml, or leave the column's promises unproven",
         )
 
 
