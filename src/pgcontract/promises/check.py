@@ -20,6 +20,7 @@ from pgcontract.model import Catalog, Check, Name, Reason
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import check_mutants
+from pgcontract.promises.weaker import weaker
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause
@@ -52,7 +53,7 @@ class TableCheck:
     @property
     def clause(self) -> str:
         """``CHECK (…)``."""
-        return f"CHECK ({self.check.expression})"
+        return f"CHECK ({self.check.expression})" + ("" if self.check.validated else " NOT VALID")
 
     def accepts(self, worlds: Worlds) -> Cases:
         """Rows that pass in each way there is."""
@@ -77,7 +78,8 @@ class TableCheck:
             for way in ways
             if (strategy := self._drawn(world, frozen, way, strict=False)) is not None
         ]
-        return Cases(tuple(always.values()), self._either(list(always.values()), drawn), world=world)
+        either = self._either(list(always.values()), drawn)
+        return Cases(tuple(always.values()), either, world=world, notes=weaker(self.check))
 
     def rejects(self, worlds: Worlds) -> Cases:
         """For each atomic condition, rows that it alone makes wrong."""

@@ -16,6 +16,7 @@ from pgcontract.model import Catalog, ForeignKey, Name
 from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import foreign_key_mutants
+from pgcontract.promises.weaker import weaker
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import clause
@@ -52,7 +53,8 @@ class Reference:
         """``FOREIGN KEY (…) REFERENCES …``."""
         fk = self.foreign_key
         match = " MATCH FULL" if fk.match_full else ""
-        return f"FOREIGN KEY ({', '.join(fk.columns)}) REFERENCES {fk.references} ({', '.join(fk.keys)}){match}"
+        valid = "" if fk.validated else " NOT VALID"
+        return f"FOREIGN KEY ({', '.join(fk.columns)}) REFERENCES {fk.references} ({', '.join(fk.keys)}){match}{valid}"
 
     def accepts(self, worlds: Worlds) -> Cases:
         """Either twin's parent; NULL in each nullable column (in all of them at once, for MATCH FULL)."""
@@ -67,7 +69,7 @@ class Reference:
         changes += [self._change(world, row) for row in good]
         if not changes:
             return Cases(world=world, missing="no row with an existing parent was found that passes the CHECKs")
-        return Cases(tuple(changes), st.sampled_from(changes), world=world)
+        return Cases(tuple(changes), st.sampled_from(changes), world=world, notes=weaker(self.foreign_key))
 
     def rejects(self, worlds: Worlds) -> Cases:
         """Keys that no parent has, while every other foreign key of the table is satisfied."""

@@ -36,6 +36,7 @@ MOST_DIFFERENCES = 20
 MOST_MISSED = 10
 MOST_NAMED = 8
 STATES: Final[dict[str, State]] = {"proven": "good", "broken": "bad", "unproven": "doubtful", "not covered": "open"}
+WEAKER: Final = ("NOT VALID", "NOT ENFORCED")
 COLUMNS: Final = (
     Column("kind"),
     *(Column(heading, right=True) for heading in ("promises", "proven", "broken", "unproven")),
@@ -147,6 +148,10 @@ def _show_notes(console: Console, result: Result) -> None:
         kinds = dict.fromkeys(v.kind for v in uncovered)
         each = ", ".join(f"{sum(v.kind == kind for v in uncovered)} {kind}" for kind in kinds)
         console.print(Text(f"not covered: {len(uncovered)} ({each})", style="dim"))
+    told = [(word, sum(f"weaker: {word}" in (v.reason or "") for v in result.verdicts)) for word in WEAKER]
+    if any(number for _, number in told):
+        each = ", ".join(f"{number} {word}" for word, number in told if number)
+        console.print(Text(f"weaker than others, although proven: {each}", style="dim"))
     if result.explored is None:
         return
     explored = result.explored
