@@ -50,6 +50,7 @@ class Key:
     without_overlaps: bool = False
     deferrable: bool = False
     deferred: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Exclusion:
     predicate: str | None = None
     deferrable: bool = False
     deferred: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,18 @@ class RangeType:
 
 
 @dataclass(frozen=True, slots=True)
+class Collation:
+    """A collation. ``locale`` is libc's LC_COLLATE, or what the provider calls it; ``ctype`` where it is another."""
+
+    name: Name
+    provider: Literal["libc", "icu", "builtin"]
+    locale: str
+    ctype: str | None = None
+    deterministic: bool = True
+    rules: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """``owned_by`` is ``(table, column)`` for serial columns; an identity column's sequence is listed, too."""
 
@@ -275,6 +289,7 @@ class Sequence:
     cache: int = 1
     cycle: bool = False
     owned_by: tuple[Name, str] | None = None
+    unlogged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +313,9 @@ class Function:
     strict: bool = False
     leakproof: bool = False
     settings: tuple[str, ...] = ()
+    cost: str | None = None
+    """As the planner counts, where it is not the language's own; so are ``rows``."""
+    rows: str | None = None
 
 
 # What PUBLIC has on a fresh object (manual, section "Privileges"), and on the schema that every database begins with.
@@ -360,6 +378,7 @@ class Catalog:
     domains: tuple[Domain, ...] = ()
     composites: tuple[Composite, ...] = ()
     ranges: tuple[RangeType, ...] = ()
+    collations: tuple[Collation, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     functions: tuple[Function, ...] = ()
     tables: tuple[Table, ...] = ()

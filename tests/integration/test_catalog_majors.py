@@ -49,6 +49,7 @@ NOT_IN_THE_ZOO = {
     ("ForeignKey", "period"),
     ("Key", "without_overlaps"),
     ("Index", "valid"),
+    ("Collation", "rules"),
     ("Function", "kind=WINDOW"),
 }
 

@@ -201,3 +201,13 @@ ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT ON TABLES TO zoo_writer;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE zoo_writer IN SCHEMA audit GRANT ALL ON TABLES TO zoo_reader WITH GRANT OPTION;
 ALTER DEFAULT PRIVILEGES IN SCHEMA audit GRANT USAGE ON SEQUENCES TO zoo_reader;
+CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE COLLATION audit.plain (lc_collate = 'C', lc_ctype = 'POSIX');
+CREATE UNLOGGED SEQUENCE audit.forgotten;
+CREATE TABLE audit.packed (
+    id integer PRIMARY KEY WITH (fillfactor = 70),
+    code text COLLATE caseless,
+    during int4range,
+    EXCLUDE USING gist (during WITH &&) WITH (fillfactor = 60)
+) WITH (toast.autovacuum_enabled = false);
+CREATE FUNCTION audit.dear() RETURNS SETOF integer LANGUAGE sql COST 5000 ROWS 3 AS 'SELECT 1';

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pgcontract.model import (
     Catalog,
     Check,
+    Collation,
     Column,
     Composite,
     DefaultPrivilege,
@@ -193,6 +194,7 @@ def catalogs() -> st.SearchStrategy[Catalog]:
         domains=several(things(Domain, checks=several(things(Check)))),
         composites=several(things(Composite, attributes=columns)),
         ranges=several(things(RangeType)),
+        collations=several(things(Collation)),
         sequences=several(things(Sequence)),
         functions=several(things(Function), by=lambda function: (function.name, function.arguments)),
         tables=several(tables()),

@@ -9,7 +9,7 @@ from typing import Any
 from pgcontract.catalog.functions import functions
 from pgcontract.catalog.privileges import default_privileges, grants
 from pgcontract.catalog.relations import Relations
-from pgcontract.catalog.types import composites, domains, enums, ranges
+from pgcontract.catalog.types import collations, composites, domains, enums, ranges
 from pgcontract.contract.ids import column_path, function_id
 from pgcontract.model import Catalog, Extension, Name
 from pgcontract.model import Sequence as DatabaseSequence
@@ -49,6 +49,7 @@ def assemble(rows: Rows, *, ignore: frozenset[Name], roles: Mapping[str, str]) -
         domains=domains(rows),
         composites=composites(rows),
         ranges=ranges(rows),
+        collations=collations(rows),
         sequences=tuple(sorted(sequences.values(), key=by_name)),
         functions=tuple(sorted(made.values(), key=attrgetter("name", "arguments"))),
         tables=relations.tables(),
@@ -73,6 +74,7 @@ def _sequences(rows: Rows, relations: Relations) -> dict[int, DatabaseSequence]:
             max_value=row.max_value,
             cache=row.cache,
             cycle=row.cycle,
+            unlogged=row.unlogged,
             owned_by=None
             if row.owner_relation is None
             else (relations.names[row.owner_relation], relations.column_name(row.owner_relation, row.owner_column)),

@@ -29,6 +29,8 @@ def functions(rows: Rows) -> dict[int, Function]:
             strict=row.strict,
             leakproof=row.leakproof,
             settings=tuple(row.settings or ()),
+            cost=row.cost,
+            rows=row.rows,
         )
         for row in rows["functions"]
     }

@@ -24,6 +24,7 @@ CONCEPTS = (
     "domains",
     "composites",
     "ranges",
+    "collations",
     "sequences",
     "functions",
     "aggregates",

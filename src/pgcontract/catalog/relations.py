@@ -149,6 +149,7 @@ class Relations:
             without_overlaps=row.period,
             deferrable=row.deferrable,
             deferred=row.deferred,
+            options=tuple(sorted(index.options or ())),
         )
 
     def _foreign_key(self, row: Any) -> ForeignKey:
@@ -179,6 +180,7 @@ class Relations:
             predicate=index.predicate,
             deferrable=row.deferrable,
             deferred=row.deferred,
+            options=tuple(sorted(index.options or ())),
         )
 
     def _index(self, row: Any) -> Index:

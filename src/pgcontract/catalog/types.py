@@ -8,7 +8,8 @@ from operator import attrgetter
 from typing import Any
 
 from pgcontract.catalog.columns import check, column
-from pgcontract.model import Check, Column, Composite, Domain, Enum, Name, RangeType
+from pgcontract.catalog.words import PROVIDERS
+from pgcontract.model import Check, Collation, Column, Composite, Domain, Enum, Name, RangeType
 
 Rows = Mapping[str, Sequence[Any]]
 
@@ -65,5 +66,21 @@ def ranges(rows: Rows) -> tuple[RangeType, ...]:
             difference=row.difference,
         )
         for row in rows["ranges"]
+    )
+    return tuple(sorted(made, key=by_name))
+
+
+def collations(rows: Rows) -> tuple[Collation, ...]:
+    """Collations, sorted by name."""
+    made = (
+        Collation(
+            name=Name(row.namespace, row.name),
+            provider=PROVIDERS[row.provider],
+            locale=row.locale,
+            ctype=row.ctype,
+            deterministic=row.deterministic,
+            rules=row.rules,
+        )
+        for row in rows["collations"]
     )
     return tuple(sorted(made, key=by_name))

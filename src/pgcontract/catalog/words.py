@@ -29,6 +29,7 @@ IDENTITIES: Mapping[str, Literal["ALWAYS", "BY DEFAULT"]] = MappingProxyType({"a
 PARALLEL: Mapping[str, Literal["UNSAFE", "RESTRICTED", "SAFE"]] = MappingProxyType(
     {"u": "UNSAFE", "r": "RESTRICTED", "s": "SAFE"}
 )
+PROVIDERS: Mapping[str, Literal["libc", "icu", "builtin"]] = MappingProxyType({"c": "libc", "i": "icu", "b": "builtin"})
 STORAGES = MappingProxyType({"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"})
 VOLATILITIES: Mapping[str, Literal["VOLATILE", "STABLE", "IMMUTABLE"]] = MappingProxyType(
     {"v": "VOLATILE", "s": "STABLE", "i": "IMMUTABLE"}

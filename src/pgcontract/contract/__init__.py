@@ -7,6 +7,7 @@ from pgcontract.contract.document import FORMAT, Contract, dumps, loads, read, w
 from pgcontract.contract.drifting import Difference, drift, headlines
 from pgcontract.contract.ids import (
     action_id,
+    collation_id,
     column_id,
     constraint_id,
     default_privilege_id,
@@ -34,6 +35,7 @@ __all__ = [
     "Difference",
     "Touched",
     "action_id",
+    "collation_id",
     "collisions",
     "column_id",
     "constraint_id",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 Party = Literal["readers", "writers"]
 
@@ -31,6 +32,7 @@ REMOVED: Mapping[str, tuple[Party, ...]] = MappingProxyType(
         "function": BOTH,
         "schema": BOTH,
         "extension": BOTH,
+        "collation": BOTH,
         "sequence": WRITERS,
         "default": WRITERS,
         "generated": BOTH,
@@ -70,6 +72,7 @@ CHANGED: Mapping[str, tuple[Party, ...]] = MappingProxyType(
                 "rule",
                 "row policy",
                 "extension",
+                "collation",
             ),
             BOTH,
         ),
@@ -82,6 +85,29 @@ CHANGED: Mapping[str, tuple[Party, ...]] = MappingProxyType(
         "referential action": WRITERS,
     }
 )
+
+
+# how rows are stored and plans are made: whoever reads or writes gets the same
+_STORED: Mapping[str, object] = MappingProxyType({"options": ()})
+_IDLE: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "table": _STORED,
+        "materialised view": _STORED,
+        "unique": _STORED,
+        "primary key": _STORED,
+        "exclusion": _STORED,
+        "function": {"parallel": "UNSAFE", "leakproof": False, "cost": None, "rows": None},
+        "sequence": {"unlogged": False},
+    }
+)
+
+
+def idle(kind: str, frozen: Any, live: Any) -> bool:
+    """Whether only what nobody notices is another; by the facts of both. A foreign table's options say what it is."""
+    same = _IDLE.get(kind)
+    if same is None or getattr(frozen, "foreign_server", None) is not None:
+        return False
+    return bool(replace(frozen, **same) == replace(live, **same))
 
 
 def broken_for(kind: str, change: str, frozen: str | None, live: str | None) -> tuple[Party, ...]:

@@ -7,6 +7,7 @@ import re
 from pgcontract.contract.names import qualified
 from pgcontract.model import (
     Check,
+    Collation,
     Column,
     Composite,
     DefaultPrivilege,
@@ -97,6 +98,7 @@ def key(one: Key) -> str:
         "NULLS NOT DISTINCT" if one.nulls_not_distinct else None,
         f"{columns[:-1]} WITHOUT OVERLAPS)" if one.without_overlaps else columns,
         f"INCLUDE {_listed(one.include)}" if one.include else None,
+        _options(one.options),
         _timing(one),
     )
 
@@ -148,6 +150,7 @@ def exclusion(one: Exclusion) -> str:
     return _join(
         f"EXCLUDE USING {one.method} {_keys(one.keys)}",
         f"INCLUDE {_listed(one.include)}" if one.include else None,
+        _options(one.options),
         f"WHERE {_bracketed(one.predicate)}" if one.predicate else None,
         _timing(one),
     )
@@ -273,10 +276,19 @@ def range_type(one: RangeType) -> str:
     return "RANGE (" + ", ".join(f"{name} = {value}" for name, value in options.items() if value) + ")"
 
 
+def collation(one: Collation) -> str:
+    """``COLLATION (provider = icu, locale = 'und', deterministic = false)``."""
+    options = [f"provider = {one.provider}", f"locale = '{one_line(one.locale)}'"]
+    options += [f"ctype = '{one_line(one.ctype)}'"] if one.ctype is not None else []
+    options += [] if one.deterministic else ["deterministic = false"]
+    options += [f"rules = '{one_line(one.rules)}'"] if one.rules is not None else []
+    return f"COLLATION ({', '.join(options)})"
+
+
 def sequence(one: Sequence) -> str:
     """``SEQUENCE AS bigint START 1 …``."""
     return _join(
-        f"SEQUENCE AS {one.type} START {one.start} INCREMENT {one.increment}",
+        f"{'UNLOGGED ' if one.unlogged else ''}SEQUENCE AS {one.type} START {one.start} INCREMENT {one.increment}",
         f"MINVALUE {one.min_value} MAXVALUE {one.max_value} CACHE {one.cache}",
         "CYCLE" if one.cycle else None,
         f"OWNED BY {_shown(one.owned_by[0])}.{identifier(one.owned_by[1])}" if one.owned_by else None,
@@ -293,6 +305,8 @@ def function(one: Function) -> str:
         "STRICT" if one.strict else None,
         "LEAKPROOF" if one.leakproof else None,
         "SECURITY DEFINER" if one.security_definer else None,
+        f"COST {one.cost}" if one.cost is not None else None,
+        f"ROWS {one.rows}" if one.rows is not None else None,
         *(f"SET {one_line(setting)}" for setting in one.settings),
     )
 

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from pgcontract.contract import ids
-from pgcontract.contract.breaking import WRITERS, Party, broken_for
+from pgcontract.contract.breaking import WRITERS, Party, broken_for, idle
 from pgcontract.contract.clauses import identifier, one_line
 from pgcontract.contract.promised import Promised, promised, unique_ids
 from pgcontract.model import Catalog, Table
@@ -73,7 +73,9 @@ def _differences(frozen: Catalog, live: Catalog) -> Iterator[Difference]:
             yield Difference(was.kind, named[key], "removed", was.clause, None, _whole(key, removed), breaks)
         elif was.facts != now.facts or was.kind != now.kind:
             told = _told(was, now)
-            yield Difference(was.kind, named[key], "changed", *told, breaks=broken_for(was.kind, "changed", *told))
+            unnoticed = was.kind == now.kind and idle(was.kind, was.facts, now.facts)
+            breaks = () if unnoticed else broken_for(was.kind, "changed", *told)
+            yield Difference(was.kind, named[key], "changed", *told, breaks=breaks)
     for key, now in after.items():
         if key not in before:
             whole = _whole(key, added)

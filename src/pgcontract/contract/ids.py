@@ -74,6 +74,11 @@ def view_id(name: Name) -> str:
     return str(name)
 
 
+def collation_id(name: Name) -> str:
+    """``collation caseless``."""
+    return f"collation {name}"
+
+
 def sequence_id(name: Name) -> str:
     """A sequence."""
     return str(name)

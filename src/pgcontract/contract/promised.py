@@ -76,6 +76,8 @@ def _promised(catalog: Catalog) -> Iterator[Promised]:
         clause = f"CREATE EXTENSION {extension.name} SCHEMA {clauses.identifier(extension.namespace)}"
         yield _global("extension", (extension.name,), ids.extension_id(extension.name), clause, extension)
     yield from _types(catalog)
+    for collation in catalog.collations:
+        yield _named("collation", collation, ids.collation_id, clauses.collation(collation))
     for sequence in catalog.sequences:
         yield _named("sequence", sequence, ids.sequence_id, clauses.sequence(sequence))
     for function in catalog.functions:

@@ -14,6 +14,7 @@ from pgcontract.errors import ContractError
 from pgcontract.model import (
     Catalog,
     Check,
+    Collation,
     Column,
     Composite,
     DefaultPrivilege,
@@ -80,6 +81,7 @@ def loads(text: str, *, where: str, newest: int) -> tuple[str, int, Catalog]:
         domains=_sorted(_domain(name, one) for name, one in _named(root.section("domains"))),
         composites=_sorted(Composite(name, _columns(one)) for name, one in _named(root.section("composites"))),
         ranges=_sorted(_whole(RangeType, name, one) for name, one in _named(root.section("ranges"))),
+        collations=_sorted(_whole(Collation, name, one) for name, one in _named(root.section("collations"))),
         sequences=_sorted(_whole(Sequence, name, one) for name, one in _named(root.section("sequences"))),
         functions=_functions(root.section("functions")),
         tables=_sorted(_table(name, one) for name, one in _named(root.section("tables"))),

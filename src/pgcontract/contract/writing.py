@@ -84,6 +84,7 @@ def _sections(catalog: Catalog) -> Iterator[Section]:
     for composite in catalog.composites:
         yield ("composites", *_parts(composite)), _columns(composite.attributes)
     yield from _filled(("ranges",), [_entry(_parts(r), encode(r, leave_out=NAME)) for r in catalog.ranges])
+    yield from _filled(("collations",), [_entry(_parts(c), encode(c, leave_out=NAME)) for c in catalog.collations])
     yield from _filled(
         ("sequences",),
         [_entry(_parts(s), encode(s, leave_out=NAME, always=frozenset({"type"}))) for s in catalog.sequences],

@@ -18,7 +18,12 @@ SELECT
     p.prosecdef AS security_definer,
     p.proisstrict AS strict,
     p.proleakproof AS leakproof,
-    p.proconfig AS settings
+    p.proconfig AS settings,
+    CASE
+        WHEN p.prokind <> 'a' AND p.procost <> CASE WHEN l.lanname IN ('c', 'internal') THEN 1 ELSE 100 END
+            THEN p.procost::text
+    END AS cost,
+    CASE WHEN p.proretset AND p.prorows <> 1000 THEN p.prorows::text END AS rows
 FROM pg_proc AS p
 JOIN pg_namespace AS n ON n.oid = p.pronamespace
 JOIN pg_language AS l ON l.oid = p.prolang

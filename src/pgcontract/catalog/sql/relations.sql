@@ -16,7 +16,13 @@ SELECT
     CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
     CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
     s.srvname AS foreign_server,
-    coalesce(c.reloptions, f.ftoptions) AS options
+    coalesce(
+        f.ftoptions,
+        c.reloptions || ARRAY(
+            SELECT 'toast.' || o.option FROM pg_class AS toast, unnest(toast.reloptions) AS o (option)
+            WHERE toast.oid = c.reltoastrelid
+        )
+    ) AS options
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_foreign_table AS f ON f.ftrelid = c.oid

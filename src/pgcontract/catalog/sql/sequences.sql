@@ -10,6 +10,7 @@ SELECT
     s.seqmax AS max_value,
     s.seqcache AS cache,
     s.seqcycle AS cycle,
+    c.relpersistence = 'u' AS unlogged,
     o.refobjid AS owner_relation,
     o.refobjsubid AS owner_column
 FROM pg_sequence AS s
