@@ -541,3 +541,29 @@ def test_what_is_interrupted_is_undone(social_selling_target: Database, how: str
     assert eventually(lambda: bool(database.one(gone)), within=30)
     assert _count(database, "messages") == _count(database, "users") == 0
     assert run(*words, "messages=100")[0] == 0
+
+
+@pytest.mark.thorough
+def test_rows_are_spread_over_partitions(pgcontract_server: Server) -> None:
+    """Of ranges with a gap between them, of lists with a DEFAULT, of two levels: no partition is left empty."""
+    schema = """
+        CREATE TABLE m (id INTEGER, at DATE NOT NULL, "odd "" name" TEXT) PARTITION BY RANGE (at);
+        CREATE TABLE m1 PARTITION OF m FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+        CREATE TABLE m2 PARTITION OF m FOR VALUES FROM ('2024-04-01') TO ('2024-05-01');
+        CREATE TABLE l (id INTEGER, "k; --" TEXT NOT NULL) PARTITION BY LIST ("k; --");
+        CREATE TABLE l1 PARTITION OF l FOR VALUES IN ('a''b', '"');
+        CREATE TABLE l2 PARTITION OF l FOR VALUES IN ('c');
+        CREATE TABLE l3 PARTITION OF l DEFAULT;
+        CREATE TABLE n (id INTEGER, a INTEGER NOT NULL, b TEXT NOT NULL, PRIMARY KEY (id, a, b)) PARTITION BY RANGE (a);
+        CREATE TABLE n1 PARTITION OF n FOR VALUES FROM (0) TO (100) PARTITION BY LIST (b);
+        CREATE TABLE n11 PARTITION OF n1 FOR VALUES IN ('x');
+        CREATE TABLE n12 PARTITION OF n1 FOR VALUES IN ('y', 'z');
+        CREATE TABLE n2 PARTITION OF n FOR VALUES FROM (100) TO (MAXVALUE);
+        CREATE TABLE only_key (at INTEGER PRIMARY KEY) PARTITION BY RANGE (at);
+        CREATE TABLE o1 PARTITION OF only_key FOR VALUES FROM (0) TO (1000);
+    """
+    with of_schema(pgcontract_server, schema) as database:
+        database.fill(dict.fromkeys(("m", "l", "n", "only_key"), 60))
+        for table, partitions in {"m": 2, "l": 3, "n": 3, "only_key": 1}.items():
+            counts = [n for (n,) in database.all(f"SELECT count(*) FROM {table} GROUP BY tableoid")]
+            assert counts == [60 // partitions] * partitions

@@ -70,7 +70,7 @@ def populate(
             planned = steps(catalog, plan, {n: int(c > 0) for n, c in existing.items()}, overrides.rows)
             existing |= {s.table.name: _count(connection, s.table.name) for s in planned}
             planned = steps(catalog, plan, existing, overrides.rows)
-            known = learned(connection, catalog, planned, overrides)
+            known, overrides = learned(connection, catalog, planned, overrides)
             kitchens = Kitchens(catalog, plan, planned, known, overrides, watched(catalog), existing)
             with connection.transaction():
                 _prepare(connection)

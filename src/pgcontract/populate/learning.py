@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import psycopg
-from hypothesis import strategies as st
 
 from pgcontract.model import Catalog, ForeignKey, Name
 from pgcontract.populate.amounts import Step, given
 from pgcontract.populate.dice import NUMBER, POSITION
 from pgcontract.populate.known import Known, known
 from pgcontract.populate.overrides import Overrides
+from pgcontract.populate.spreading import spread
 from pgcontract.rows.generated import sources
-from pgcontract.rows.shape import Shape, Unbuildable
+from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.terrain import Terrain, mentioned
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.session import Session
-from pgcontract.values.domains import Domain
-from pgcontract.values.expressions import Literal
 
 TOLD: Final = 8
 """How many values of an expression are tried in rows."""
@@ -36,59 +34,19 @@ class _Unhindered(Worlds):
             return super().world(name, foreign_keys, quiet=True)
 
 
-@dataclass
-class _ToldShape(Shape):
-    """What is known of a table's rows where the system says what some columns hold: ``told``."""
-
-    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def domain(self, column: str, literals: Iterable[Literal] = (), *, strict: bool = False) -> Domain:
-        values = self.told.get(column)
-        if values is None:
-            return super().domain(column, literals, strict=strict)
-        return Domain(
-            self.types[column],
-            exact=False,
-            empty=False,
-            null="excluded",
-            simplest=values[0],
-            boundaries=values,
-            strategy=st.sampled_from(values),
-            fresh=lambda number: values[number] if number < len(values) else None,
-        )
-
-
-@dataclass
-class _ToldWorlds(_Unhindered):
-    """Worlds of rows that hold what the system says: the solver need not find it."""
-
-    overrides: Overrides = field(default_factory=Overrides)
-
-    def shape(self, name: Name) -> Shape:
-        if name not in self._shapes:
-            shape = super().shape(name)
-            mine = {c: expression for (table, c), expression in self.overrides.columns.items() if table == name}
-            told = {c: made for c, expression in mine.items() if (made := self._made(shape, c, expression))}
-            self._shapes[name] = _ToldShape(shape.table, shape.catalog, shape.oracle, shape.defaults, told=told)
-        return self._shapes[name]
-
-    def _made(self, shape: Shape, column: str, expression: str) -> tuple[str, ...]:
-        made = [
-            f"(SELECT {expression} FROM (VALUES ({n}::bigint, {n}::bigint)) AS given ({NUMBER}, {POSITION}))"
-            for n in range(1, TOLD + 1)
-        ]
-        found = self.oracle.evaluate([(one, shape.types[column]) for one in made])
-        return tuple(dict.fromkeys(one.value for one in found if one.value is not None))
-
-
 def learned(
     connection: psycopg.Connection[Any], catalog: Catalog, planned: Sequence[Step], overrides: Overrides
-) -> dict[Name, Known]:
-    """What is known of each table's rows: the solver proposes, the database decides; nothing of it stays."""
+) -> tuple[dict[Name, Known], Overrides]:
+    """What is known of each table's rows: the solver proposes, the database decides; nothing of it stays.
+
+    With the overrides that spread rows over partitions.
+    """
     session = Session(connection)
     try:
-        terrain = Terrain(_Unhindered(catalog, session))
-        told = Terrain(_ToldWorlds(catalog, session, overrides=overrides))
+        worlds = _Unhindered(catalog, session)
+        overrides = spread(worlds, [step.table for step in planned if step.rows], overrides)
+        terrain = Terrain(worlds)
+        told = Terrain(_Unhindered(_with_told(worlds, overrides), session))
         found = {}
         for step in planned:
             if step.rows:
@@ -96,13 +54,28 @@ def learned(
                 of = told if overrides.columns and terrain.field(step.table.name) is None else terrain
                 mine = frozenset(c for t, c in overrides.columns if t == step.table.name)
                 found[step.table.name] = known(of, step.table.name, mine)
-        return found
+        return found, overrides
     finally:
         if not connection.closed:
             session.set("statement_timeout", None)
             connection.rollback()
             # under the names of the next session's
             connection.execute("DEALLOCATE ALL")
+
+
+def _with_told(worlds: Worlds, overrides: Overrides) -> Catalog:
+    """The catalog with a few values of each expression for a column, as if they were its examples."""
+    catalog, told = worlds.catalog, dict(worlds.catalog.examples)
+    for (name, column), expression in overrides.columns.items():
+        made = [
+            f"(SELECT {expression} FROM (VALUES ({n}::bigint, {n}::bigint)) AS given ({NUMBER}, {POSITION}))"
+            for n in range(1, TOLD + 1)
+        ]
+        found = worlds.oracle.evaluate([(one, worlds.shape(name).types[column]) for one in made])
+        values = tuple(dict.fromkeys(one.value for one in found if one.value is not None))
+        if values:
+            told[name, column] = values
+    return replace(catalog, examples=told)
 
 
 def watched(catalog: Catalog) -> frozenset[str]:

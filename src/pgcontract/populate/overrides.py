@@ -25,7 +25,7 @@ class Overrides:
         What ``[values]`` gives for columns holds where nothing else is said, but for keys, whose values must differ.
         """
         by_name = {str(t.name): t for t in catalog.tables}
-        columns = {at: _by_turns(values) for at, values in catalog.examples.items() if not _in_key(catalog, *at)}
+        columns = {at: by_turns(values) for at, values in catalog.examples.items() if not _in_key(catalog, *at)}
         rows: dict[Name, int] = {}
         for key, value in settings.items():
             if isinstance(value, int):
@@ -62,7 +62,7 @@ class Overrides:
         return Overrides(columns, rows)
 
 
-def _by_turns(values: tuple[str, ...]) -> str:
+def by_turns(values: tuple[str, ...]) -> str:
     """An expression in n that gives one after the other."""
     return f"(ARRAY[{', '.join(map(quote, values))}])[1 + n % {len(values)}]"
 
