@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from pgcontract.catalog import read_catalog
 from pgcontract.contract import Contract, drift, dumps, read, write
 from pgcontract.ephemeral import ServerChoice, ephemeral
 from pgcontract.mutation import Plan as Mutation
 from pgcontract.mutation import mutate
+from pgcontract.populate import Plan as Amounts
+from pgcontract.populate import populate
 from pgcontract.system import System
 from pgcontract.verify import Plan, verify
 from tests.integration.fix_server import TEST_MAJOR
+from tests.integration.test_command_verify import pgcontract
 
 pytestmark = pytest.mark.thorough
 
@@ -61,3 +66,43 @@ def test_a_change_under_any_name_is_drift(schema: System) -> None:
                 connection.execute(psycopg.sql.SQL("DROP TABLE {} CASCADE").format(name))
                 told = [str(one) for one in drift(frozen, stage.catalog(connection))]
             assert any(line.startswith(f"{table.name}: the table was dropped") for line in told), told
+
+
+def test_rows_in_bulk_come_under_any_name(schema: System) -> None:
+    """Into every table, and nothing that was there is gone."""
+    with (
+        ephemeral(schema, ServerChoice(TEST_MAJOR)) as stage,
+        stage.clone() as clone,
+        psycopg.connect(clone.dsn, autocommit=True) as connection,
+    ):
+        catalog = read_catalog(connection)
+        done = populate(connection, catalog, Amounts({table.name: 6 for table in catalog.tables}))
+        assert dict(done) == {table.name: 6 for table in catalog.tables}
+        assert drift(catalog, read_catalog(connection)) == ()
+
+
+def test_a_counterexample_and_a_report_of_hostile_names(tmp_path: Path) -> None:
+    """The commands' way: the counterexample can be run as it stands, and the page holds no element of the schema's."""
+    text = (Path(__file__).parent / "names" / "hostile.sql").read_text("utf-8")
+    file, found, page = tmp_path / "hostile.sql", tmp_path / "found.json", tmp_path / "found.html"
+    file.write_text(text, "utf-8")
+    assert pgcontract("freeze", file).returncode == 0
+    file.write_text(text.replace(") > 0)", ") > 1)").replace("ON DELETE CASCADE", "ON DELETE RESTRICT"), "utf-8")
+    ended = pgcontract("verify", file, "--examples", "5", "--json", found)
+    assert ended.returncode == 1, ended.stderr
+    broken = json.loads(found.read_text("utf-8"))["broken"]
+    assert {one["kind"] for one in broken} == {"check", "referential action"}
+    with ephemeral(System.load(file), ServerChoice(TEST_MAJOR)) as stage:
+        for one in broken:
+            with stage.clone() as clone, psycopg.connect(clone.dsn, autocommit=True) as connection:
+                before = read_catalog(connection)
+                assert one["counterexample"]
+                # the error that it shows (23001 from 18 on), and no error of syntax or of a name
+                with pytest.raises(psycopg.errors.IntegrityError):
+                    connection.execute(one["counterexample"].encode())
+                connection.rollback()
+                assert drift(before, read_catalog(connection)) == ()
+    assert pgcontract("report", found, "-o", page).returncode == 0
+    shown = page.read_text("utf-8")
+    assert "<script>alert(1)" not in shown
+    assert "<img src=x" not in shown

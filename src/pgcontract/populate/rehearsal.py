@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from pgcontract.model import Catalog, Name
 from pgcontract.populate.amounts import Plan, PopulateError, Step
@@ -15,7 +16,7 @@ from pgcontract.populate.overrides import Overrides
 from pgcontract.populate.parents import Keys
 from pgcontract.populate.postponed import scans
 from pgcontract.populate.recipe import CONSTANT, Kitchen, Recipe, unmade
-from pgcontract.rows.statements import identifier
+from pgcontract.rows.statements import identifier, quote
 
 Progress = Callable[[Name, int, int], None]
 Check = Callable[[psycopg.Connection[Any]], None]
@@ -199,8 +200,8 @@ def _sequences(connection: psycopg.Connection[Any], catalog: Catalog, step: Step
             and sequence.owned_by[0] == step.table.name
             and sequence.owned_by[1] in recipe.numbered
         ):
-            column = f'"{sequence.owned_by[1]}"'
-            connection.execute(
-                f"SELECT setval(%s::regclass, max({column})) FROM {identifier(step.table.name).as_string()}".encode(),
-                [identifier(sequence.name).as_string()],
-            )
+            named = quote(identifier(sequence.name).as_string())
+            column = sql.Identifier(sequence.owned_by[1]).as_string()
+            table = identifier(step.table.name).as_string()
+            # without parameters: a name may hold what looks like the place of one
+            connection.execute(f"SELECT setval({named}::regclass, max({column})) FROM {table}".encode())
