@@ -226,3 +226,33 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER halve INSTEAD OF UPDATE ON doubled FOR EACH ROW EXECUTE FUNCTION halve();
+-- rows that triggers rewrite, or make under a parent's own key
+CREATE TABLE articles (
+  id SERIAL PRIMARY KEY, title TEXT NOT NULL, slug TEXT NOT NULL UNIQUE, search TSVECTOR,
+  touched TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.search := to_tsvector('english', NEW.title);
+  NEW.slug := NEW.title || '-' || NEW.id;
+  NEW.touched := clock_timestamp();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE persons (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE accounts (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL REFERENCES persons, own BOOLEAN DEFAULT false);
+CREATE FUNCTION own_account() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO accounts VALUES (NEW.id, NEW.id, true); RETURN NULL; END';
+CREATE TRIGGER own_account AFTER INSERT ON persons FOR EACH ROW EXECUTE FUNCTION own_account();
+CREATE TABLE known (
+  id INTEGER PRIMARY KEY, a REGCLASS NOT NULL, b REGPROC UNIQUE, c PG_LSN, d TID, e XID8, f PG_SNAPSHOT, g REGROLE,
+  h REGTYPE, i REGCONFIG, j REFCURSOR, k REGPROCEDURE, l REGOPER, m REGOPERATOR, n REGNAMESPACE, o REGCOLLATION
+);
+CREATE TABLE titled (id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK (name ~ '[[:alnum:]_]'));
+CREATE UNIQUE INDEX one_title ON titled (lower(name));
+INSERT INTO titled SELECT n, chr(96 + n % 26) || n FROM generate_series(1, 60) AS n;
+CREATE FUNCTION who() RETURNS INTEGER STABLE LANGUAGE sql AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION who() FROM PUBLIC;
+CREATE TABLE owned (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL);
+ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+CREATE POLICY its_own ON owned USING (owner = who());

@@ -74,7 +74,7 @@ def test_a_domain_s_values_pass_its_checks() -> None:
     assert not any("NULL" in b for b in space("public.known[]", CATALOG).boundaries)
 
 
-@pytest.mark.parametrize("type_text", ["public.nothing", "nothing", "public.nothing[]", "regclass", ""])
+@pytest.mark.parametrize("type_text", ["public.nothing", "nothing", "public.nothing[]", "gtsvector", ""])
 def test_a_type_that_is_not_known_is_an_error_with_a_remedy(type_text: str) -> None:
     """It names the type."""
     with pytest.raises(UnknownType) as error:

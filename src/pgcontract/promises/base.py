@@ -21,6 +21,8 @@ from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import World, Worlds
 
+REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
+"""No trigger runs from here on, and no plan is made anew for that, as for DISABLE TRIGGER."""
 Rows = Sequence[tuple[bytes | None, ...]]
 """What a statement returned, in PostgreSQL's text output."""
 

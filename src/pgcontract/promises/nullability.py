@@ -10,7 +10,7 @@ from psycopg import sql
 
 from pgcontract.contract import column_id
 from pgcontract.model import Catalog, Name
-from pgcontract.promises.base import Cases, Change, Direction, Violation, gone
+from pgcontract.promises.base import REPLICA, Cases, Change, Direction, Violation, gone
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.base import alter_column
 from pgcontract.rows.generated import is_null
@@ -22,8 +22,6 @@ from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.naming import refusing
 
 NOT_NULL_VIOLATION = "23502"
-REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
-"""No trigger runs from here on, and no plan is made anew for that, as for DISABLE TRIGGER."""
 
 
 @dataclass(frozen=True, slots=True)

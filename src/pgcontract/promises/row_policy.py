@@ -17,7 +17,7 @@ from pgcontract.contract import policy_id, row_security_id
 from pgcontract.contract.clauses import one_line
 from pgcontract.contract.clauses import policy as policy_clause
 from pgcontract.contract.clauses import row_security as security_clause
-from pgcontract.model import Catalog, Name, Policy, Reason, Table
+from pgcontract.model import Catalog, Function, Name, Policy, Reason, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.permissions import policy_mutants, row_security_mutants
@@ -336,6 +336,7 @@ def _prepared(policy: Policy, world: World, actors: Sequence[Role], other: Name)
     name = world.table.name
     yield from world.setup
     yield from _let_in(actors, name)
+    yield from _lent(actors, policy, world.catalog)
     yield from (s for s in _dropped(world.table, but=policy.name))
     yield Statement(f"ALTER TABLE {quoted(name)} ENABLE ROW LEVEL SECURITY")
     yield Statement(f"CREATE SCHEMA {_quoted(other.namespace)}")
@@ -391,6 +392,24 @@ def _granted(role: Role, table: Name) -> Iterator[Statement]:
     own = _quoted(role.name)
     yield granting(NamespaceTarget(table.namespace), "USAGE", own)
     yield Statement(f"GRANT ALL ON {quoted(table)} TO {own}")
+
+
+def _lent(roles: Sequence[Role], policy: Policy, catalog: Catalog) -> Iterator[Statement]:
+    """The functions that the policy asks, and that those call: who may call them is another promise."""
+    spoken = f"{policy.using} {policy.check}"
+    called: dict[Function, None] = {}
+    while found := [f for f in catalog.functions if f not in called and _speaks(spoken, f)]:
+        called |= dict.fromkeys(found)
+        spoken = " ".join(f.body for f in found)
+    for role in roles:
+        for namespace in sorted({f.name.namespace for f in called}):
+            yield granting(NamespaceTarget(namespace), "USAGE", _quoted(role.name))
+        for f in called:
+            yield Statement(f"GRANT EXECUTE ON ROUTINE {quoted(f.name)}({f.arguments}) TO {_quoted(role.name)}")
+
+
+def _speaks(text: str, function: Function) -> bool:
+    return re.search(rf"(?<!\w){re.escape(function.name.name)}\b", text) is not None
 
 
 def _quoted(name: str) -> str:

@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 from pgcontract.contract import clauses, trigger_id
 from pgcontract.model import Catalog, Function, Name, Trigger
-from pgcontract.promises.base import Cases, Change, Direction, Rows
+from pgcontract.promises.base import REPLICA, Cases, Change, Direction, Rows
 from pgcontract.promises.definitions import (
     CALLS,
     create_function,
@@ -52,7 +52,6 @@ MARK = Statement(
     f" COALESCE(pg_catalog.current_setting('{CALLS}', true), '') || 'then at once: ', true)"
 )
 DEFERRED = Statement("SET CONSTRAINTS ALL DEFERRED")
-REPLICA = Statement("SET LOCAL session_replication_role = 'replica'")
 MOST_ALIKE = 14
 MOST_CALLS = 110
 MOST_EFFECTS = 140

@@ -27,6 +27,8 @@ SEEDED = 50
 """The number from which on seeded rows beyond the first two are counted."""
 SUITING = 100
 """The same for parents that are made for a child's CHECK, one after the other."""
+APART = 300
+"""What is added to the numbers of tables whose rows the triggers of others make, too."""
 MOST_WAYS = 8
 MOST_OFFERS = 120
 
@@ -47,7 +49,7 @@ class Variation:
     that may: a trigger refused them as they were.
     Rows of ``unmade`` tables are not inserted: a child's trigger makes them. Those of ``kept`` ones are there already.
     ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
-    ``offered`` ones it may want some.
+    ``offered`` ones it may want some. Keys of ``apart`` tables are not like those of others.
     """
 
     offset: int = 0
@@ -61,6 +63,7 @@ class Variation:
     unmade: frozenset[Name] = frozenset()
     plain: frozenset[Name] = frozenset()
     filled: frozenset[Name] = frozenset()
+    apart: frozenset[Name] = frozenset()
     kept: tuple[tuple[Name, Kept], ...] = ()
 
 
@@ -320,6 +323,7 @@ class Draft:
         ``own``: it is a row under test. ``given`` are values that it must have, whatever its parents are.
         """
         shape = self._shape(name)
+        number += APART if name in self._variation.apart else 0
         nobody = {c for fk in self._loose() for c in fk.columns} if own else set[str]()
         numbers = {c.name: LOOSE + twin if c.name in nobody else number for c in shape.columns}
         row = {c.name: self._value(shape, c, self._variation.offset + numbers[c.name]) for c in shape.columns}

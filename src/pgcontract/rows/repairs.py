@@ -48,6 +48,7 @@ class Repairs:
     plain: frozenset[Name] = frozenset()
     filled: frozenset[Name] = frozenset()
     unmade: frozenset[Name] = frozenset()
+    apart: frozenset[Name] = frozenset()
     second: bool = False
     loose: bool = False
     offsets: int = 0
@@ -71,6 +72,7 @@ class Repairs:
             plain=self.plain,
             filled=self.filled,
             unmade=self.unmade,
+            apart=self.apart,
             kept=tuple(kept.items()),
         )
 
@@ -131,6 +133,9 @@ class Repairs:
         if met is not None and not own and refusal.within and met not in self.unmade | self.cleared:
             # the row's own trigger makes the parent
             self.unmade |= {met}
+        elif met is not None and met not in self.apart and not (bound or few or refusal.within) and self._fires(world):
+            # a parent's trigger may have made the row, under the parent's own key
+            self.apart |= {met}
         elif bound and cyclic and not self.loose:
             # those whom the row would refer to are referred to already, and may be once only
             self.second, self.loose = not self.second, self.second
@@ -160,6 +165,10 @@ class Repairs:
             return False
         self.kept[name] = rows
         return True
+
+    def _fires(self, world: World) -> bool:
+        """Whether a row that was inserted before has triggers."""
+        return any(self.shape(placed.table).table.triggers for placed in world.placed)
 
     def _takes_along(self, name: Name, own: Name) -> bool:
         """Whether seeded rows of other tables go when this one is emptied."""

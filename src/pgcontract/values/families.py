@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from hypothesis import strategies as st
 
 from pgcontract.model import Catalog, Enum, Name
-from pgcontract.values import arrays, documents, geometry, networks, numbers, ranges, texts, times
+from pgcontract.values import arrays, documents, geometry, networks, numbers, objects, ranges, texts, times
 from pgcontract.values.naming import TypeText, parse_type, qualified
 from pgcontract.values.space import Label, Refused, Space, nth
 
@@ -56,6 +56,13 @@ _PLAIN: Final[dict[str, Callable[[str], Space]]] = {
     "cidr": networks.cidr,
     "macaddr": lambda name: networks.macaddr(name, 6),
     "macaddr8": lambda name: networks.macaddr(name, 8),
+    "pg_lsn": objects.lsn,
+    "pg_snapshot": objects.snapshot,
+    "txid_snapshot": objects.snapshot,
+    "refcursor": objects.cursor,
+    "tid": objects.place,
+    "xid8": objects.transaction,
+    **dict.fromkeys(objects.NAMES, objects.named),
     **dict.fromkeys(("point", "line", "lseg", "box", "path", "polygon", "circle"), geometry.figure),
 }
 _EXTENSION: Final[dict[str, Callable[[str], Space]]] = {
