@@ -219,7 +219,7 @@ class _Trial:
         self._shown: dict[str, None] = {}
         self._columns = self._named()
         self._blocked: Counter[tuple[Reason, str]] = Counter()
-        self._notes = cases.notes
+        self._notes = (*cases.notes, *(cases.world.notes if cases.world is not None else ()))
 
     def evidence(self) -> Evidence:
         refused = self._session.enter(self._setup)

@@ -16,6 +16,7 @@ from importlib.resources import files
 from psycopg import sql
 
 from pgcontract.model import Index, IndexKey, Name
+from pgcontract.rows.partitions import making
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Statement, identifier
 from pgcontract.rows.worlds import Worlds
@@ -26,7 +27,6 @@ LESS, EQUAL, GREATER = 1, 3, 5
 IMPLIED_NOT_NULL_IS_LEFT_OUT = 170000
 """From this version on the planner forgets a condition that NOT NULL makes true, and then proves no predicate by it."""
 PROMISED = "pgcontract_promised"
-PARTITION = "pgcontract_partition"
 
 _NOT_NULL = re.compile(r"\S+ IS NOT NULL|NOT \(\S+ IS NULL\)|\"[^\"]+\" IS NOT NULL|NOT \(\"[^\"]+\" IS NULL\)")
 
@@ -116,7 +116,7 @@ def access(table: Name, index: Index, worlds: Worlds) -> Access:
     prepared = [Statement(text) for text in known["others"]]
     partitioned = known["strategy"] is not None
     if partitioned and not known["leaves"]:
-        prepared.append(_partition(table, known["strategy"]))
+        prepared.append(making(table, hashed=known["strategy"] == "h"))
     if known["forced"]:
         # a policy would stand in every plan of a role that it holds for, as a Filter
         text = sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(identifier(table))
@@ -176,14 +176,6 @@ def _created(known: Key) -> str:
 def _options(options: tuple[str, ...]) -> sql.Composed:
     pairs = (option.partition("=")[::2] for option in options)
     return sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(n), sql.Literal(v)) for n, v in pairs)
-
-
-def _partition(table: Name, strategy: str) -> Statement:
-    bound = "FOR VALUES WITH (MODULUS 1, REMAINDER 0)" if strategy == "h" else "DEFAULT"
-    partition = identifier(Name(table.namespace, PARTITION))
-    return Statement(
-        sql.SQL(f"CREATE TABLE {{}} PARTITION OF {{}} {bound}").format(partition, identifier(table)).as_string()
-    )
 
 
 @cache

@@ -20,7 +20,7 @@ from pgcontract.model import Catalog, Index, IndexKey, Key, Name, Table
 from pgcontract.promises.base import Cases, Change, Direction, Violation
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import key_mutants, unique_index_mutants
-from pgcontract.promises.partition_keys import InPartition, names_in_partitions
+from pgcontract.promises.partition_keys import InPartition, begins_in_stand_ins, names_in_partitions
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
@@ -388,7 +388,10 @@ class Unique:
         first, second = (world.insert(row, show=columns) for row in pair)
         if world.table.partition_key is not None:
             names = frozenset([self.name, *names_in_partitions(world.table, world.catalog, self.keys)])
-            return InPartition((second,), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), names=names)
+            primary = self.kind == "primary key"
+            begins = tuple(begins_in_stand_ins(world.table, world.catalog, self.keys, primary=primary))
+            states = frozenset([UNIQUE_VIOLATION])
+            return InPartition((second,), (first,), sqlstates=states, names=names, begins=begins)
         return Violation(
             (second, *self._at_once()), (first,), sqlstates=frozenset([UNIQUE_VIOLATION]), constraint=self.name
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from zlib import crc32
 
 from pgcontract.model import Catalog, ForeignKey, Name, Table
 from pgcontract.rows.generated import named
@@ -15,6 +16,7 @@ from pgcontract.sql import parse, scan
 _FROM, _TO, _IN = "FOR VALUES FROM (", ") TO (", "FOR VALUES IN ("
 _HASH = re.compile(r"FOR VALUES WITH \(modulus (\d+), remainder (\d+)\)", re.IGNORECASE)
 _DEFAULT = "DEFAULT"
+HASHED = "satisfies_hash_partition("
 
 
 def room(table: Table, catalog: Catalog) -> str | None:
@@ -76,21 +78,49 @@ def key_of_partitions(table: Table) -> frozenset[str]:
 def catch_all(table: Table, catalog: Catalog) -> Statement | None:
     """A DEFAULT partition for rows that no other has room for; None where one is there, or none can be."""
     bounds = {t.partition_bound for t in catalog.tables if t.partition_of == table.name}
-    if table.partition_key is None or table.partition_key.startswith("HASH") or _DEFAULT in bounds:
+    if table.partition_key is None or is_hashed(table) or not bounds or _DEFAULT in bounds:
         return None
     name = identifier(Name(table.name.namespace, "pgcontract catch-all")).as_string()
     return Statement(f"CREATE TABLE {name} PARTITION OF {identifier(table.name).as_string()} DEFAULT")
 
 
+def is_hashed(table: Table) -> bool:
+    """Whether its rows are divided by hashes."""
+    return (table.partition_key or "").startswith("HASH")
+
+
+def empty(table: Table, catalog: Catalog) -> Iterator[Table]:
+    """The partitioned tables, among this one and those below it, that have no partition: a program makes them."""
+    parts = [t for t in catalog.tables if t.partition_of == table.name] if table.partition_key is not None else []
+    if table.partition_key is not None and not parts:
+        yield table
+    for part in parts:
+        yield from empty(part, catalog)
+
+
+def stand_in(table: Name) -> Name:
+    """What a partition is called that is made where there is none."""
+    return Name(table.namespace, f"pgcontract {crc32(str(table).encode()):08x}")
+
+
+def making(table: Name, *, hashed: bool) -> Statement:
+    """What makes it, unless it was made before: it has room for any row."""
+    bound = "FOR VALUES WITH (MODULUS 1, REMAINDER 0)" if hashed else _DEFAULT
+    name, whole = identifier(stand_in(table)).as_string(), identifier(table).as_string()
+    return Statement(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {whole} {bound}")
+
+
 def _inside(table: Table, catalog: Catalog) -> str | None:
-    """That some partition has room for the row."""
+    """That some partition has room for the row; where there is none, one is made that has."""
     if table.partition_key is None:
         return None
     parts = [t for t in catalog.tables if t.partition_of == table.name]
+    if not parts:
+        return None
     found = []
     for part in parts:
         bound, inner = _bound(part, table, catalog), _inside(part, catalog)
-        if (bound is None or (table.partition_key or "").startswith("HASH")) and inner is None:
+        if (bound is None or is_hashed(table)) and inner is None:
             # there is room for anything in a DEFAULT partition; and hash partitions are mostly all there
             return None
         found.append(" AND ".join(f"({c})" for c in (bound, inner) if c is not None))
@@ -114,7 +144,7 @@ def _bound(part: Table, parent: Table, catalog: Catalog) -> str | None:
         return " AND ".join(tests)
     if method == "HASH" and (found := _HASH.fullmatch(bound)):
         whole = quote(identifier(parent.name).as_string())
-        return f"satisfies_hash_partition({whole}::regclass, {found[1]}, {found[2]}, {', '.join(columns)})"
+        return f"{HASHED}{whole}::regclass, {found[1]}, {found[2]}, {', '.join(columns)})"
     return None
 
 

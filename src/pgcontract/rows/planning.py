@@ -14,6 +14,7 @@ from psycopg import sql
 
 from pgcontract.model import Column, ForeignKey, Name
 from pgcontract.rows.oracle import Evaluated
+from pgcontract.rows.partitions import empty, is_hashed, making
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, Value, identifier, together
 from pgcontract.rows.ways import constraint_mode, key_of, keys_of, required, way
@@ -104,7 +105,9 @@ class Draft:
             self._blocks.append(elders)
         placed, setup = self._statements()
         world = World(self._shape(self._name), placed, tuple(setup), base, twin, made=self._made, shape_of=self._shape)
-        world = replace(world, unmade=self._variation.unmade)
+        unparted = self._unparted({p.table for p in placed} | {self._name})
+        notes = tuple(f"shown with a partition of {name}, which has none" for name in unparted)
+        world = replace(world, unmade=self._variation.unmade, notes=notes)
         ways, parents = {}, {}
         for fk in self._wanted:
             found = tuple(self._way(world, fk, t) for t in TWINS)
@@ -270,7 +273,8 @@ class Draft:
     def _statements(self) -> tuple[tuple[Placed, ...], list[Statement]]:
         placed = [self._placed(at) for block in self._blocks for at in block]
         tables = {p.table for p in placed} | {self._name}
-        setup = [
+        setup = [making(name, hashed=is_hashed(self._shape(name).table)) for name in self._unparted(tables)]
+        setup += [
             Statement(sql.SQL("TRUNCATE {} CASCADE").format(identifier(name)).as_string())
             for name in sorted(self._variation.emptied & tables)
         ]
@@ -283,6 +287,11 @@ class Draft:
         setup += self._cleared([self._name])
         modes = [constraint_mode(self._name, fk.name, "DEFERRED") for fk in self._loose() if not fk.deferred]
         return tuple(placed), [*setup, *modes]
+
+    def _unparted(self, tables: Iterable[Name]) -> list[Name]:
+        """Partitioned tables that have no partition for the rows of these."""
+        shapes = (self._shape(name) for name in tables)
+        return sorted({found.name for shape in shapes for found in empty(shape.table, shape.catalog)})
 
     def _cleared(self, names: Iterable[Name]) -> list[Statement]:
         found = [name for name in dict.fromkeys(names) if name in self._variation.cleared]
@@ -405,6 +414,7 @@ class Draft:
         spoken = frozenset[str]().union(*(c.columns for c in shape.clauses.values()))
         for column, key in pairs:
             if column in shape.names and (len(pairs) == 1 or column in spoken):
+                yield from ({key: value} for value in shape.hashed(row, column)[:MOST_WAYS])
                 yield from ({key: value} for value in self._wished(name, column))
 
     def _bearing(self, fk: ForeignKey, given: Row) -> Row | None:

@@ -17,7 +17,7 @@ from pgcontract.errors import PgContractError
 from pgcontract.model import Catalog, Column, Reason, Table
 from pgcontract.rows.generated import expression_of, inlined, is_null, sources
 from pgcontract.rows.oracle import Evaluated, Oracle
-from pgcontract.rows.partitions import room
+from pgcontract.rows.partitions import HASHED, room
 from pgcontract.rows.statements import Row, Statement, Value, insert, quote
 from pgcontract.values.domains import Domain, apart_by_case, domain
 from pgcontract.values.expressions import Condition, Literal, branches, parse_check
@@ -27,6 +27,8 @@ from pgcontract.values.naming import domains_of
 from pgcontract.values.space import UnknownType
 
 MOST_CANDIDATES = 400
+HASHING, MOST_HASHED = 500, 200
+"""From which number on, and how many, keys are tried for a hash partition."""
 _FOLDS = re.compile(r"\b(?:lower|upper|initcap|casefold)\(")
 ROUNDS = 4
 
@@ -228,6 +230,16 @@ class Shape:
         """The columns that an INSERT may give among these, and those that generated ones are made from; in order."""
         wanted = frozenset().union(*(sources(self.table, name) for name in names))
         return tuple(c.name for c in self.columns if c.name in wanted)
+
+    def hashed(self, row: Row, column: str) -> list[Value]:
+        """Values of a column that a hash partition takes: only the database knows which."""
+        bound = self.clauses.get("")
+        if bound is None or column not in bound.columns or HASHED not in bound.expression:
+            return []
+        reach = self.domain(column, self.sure)
+        tries = [{**row, column: reach.fresh(HASHING + n)} for n in range(MOST_HASHED)]
+        good = self.holds([bound], tries)
+        return [t[column] for t, holds in zip(tries, good, strict=True) if holds and t[column] is not None]
 
     def holds(self, clauses: Sequence[Clause], rows: Sequence[Row]) -> list[bool]:
         """For each row, whether all the clauses are as wanted."""

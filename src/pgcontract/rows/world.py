@@ -69,6 +69,9 @@ class World:
     unmade: frozenset[Name] = frozenset()
     """Tables whose rows are not placed after all: the trigger of a row that needs one makes it."""
 
+    notes: tuple[str, ...] = ()
+    """What had to be done to the schema for these rows, within the transaction."""
+
     made: Callable[[Name, int, int, Row], dict[str, Value] | None] = field(
         default=lambda *_: None, repr=False, compare=False
     )
