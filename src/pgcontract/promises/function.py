@@ -35,6 +35,8 @@ _PARALLEL = "CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' 
 _THIS = "n.nspname = $1 AND p.proname = $2 AND pg_catalog.pg_get_function_identity_arguments(p.oid) = $3"
 _SCHEMA = Statement(f"CREATE SCHEMA {sql.Identifier(COPY).as_string()}")
 # the copy is compared, not judged: whether a body can be run, its call shows
+# a plan that is kept does not fail at what is calculated from arguments and then not needed; a new one may
+_PLANNED = Statement("SET LOCAL plan_cache_mode = 'force_custom_plan'")
 _UNCHECKED = Statement("SELECT pg_catalog.set_config('check_function_bodies', 'off', true)")
 
 
@@ -138,6 +140,7 @@ class Routine:
             created = Statement(text)
         return Change(
             (call(self.function.name),),
+            (_PLANNED,),
             wanted="what the frozen definition gives",
             shows=lambda _: True,
             reference=(call(self._copy),),

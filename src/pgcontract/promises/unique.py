@@ -23,7 +23,7 @@ from pgcontract.promises.mutants.constraints import key_mutants, unique_index_mu
 from pgcontract.promises.partition_keys import InPartition, begins_in_stand_ins, names_in_partitions
 from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
-from pgcontract.rows.shape import Clause, clause, index_columns
+from pgcontract.rows.shape import Clause, always_true, clause, index_columns
 from pgcontract.rows.statements import Statement, Value, identifier
 from pgcontract.rows.ways import constraint_mode, orderly
 from pgcontract.rows.worlds import Placed, World, Worlds
@@ -68,7 +68,7 @@ class Unique:
                 drawn = self._draw_apart(world, pair, column) if drawn is None else drawn
         if inside is not None:
             pairs = list(self._outside(world, inside))
-            if not pairs:
+            if not pairs and not (changes and always_true(inside, world.table)):
                 return Cases(world=world, missing="no row was found outside the predicate with the same key")
             changes += [self._both(world, pair) for pair in pairs]
         if not self.nulls_not_distinct:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from zlib import crc32
 
@@ -23,7 +24,7 @@ def room(table: Table, catalog: Catalog) -> str | None:
     """The condition that a table's partition bounds put on its rows; None where there is none, or it is not known.
 
     A partition's own bound, and that of every table above it; for a partitioned table that one of its partitions has
-    room. Hash partitions are taken to be all there.
+    room.
     """
     conditions = []
     above = table
@@ -118,13 +119,20 @@ def _inside(table: Table, catalog: Catalog) -> str | None:
     if not parts:
         return None
     found = []
+    everything = is_hashed(table) and _share(parts) == 1
     for part in parts:
         bound, inner = _bound(part, table, catalog), _inside(part, catalog)
-        if (bound is None or is_hashed(table)) and inner is None:
-            # there is room for anything in a DEFAULT partition; and hash partitions are mostly all there
+        if (bound is None or everything) and inner is None:
+            # there is room for anything in a DEFAULT partition
             return None
         found.append(" AND ".join(f"({c})" for c in (bound, inner) if c is not None))
     return " OR ".join(f"({c})" for c in found) or "false"
+
+
+def _share(parts: Sequence[Table]) -> Fraction:
+    """How much of all rows hash partitions have room for."""
+    bounds = (_HASH.fullmatch(part.partition_bound or "") for part in parts)
+    return sum((Fraction(1, int(bound[1])) for bound in bounds if bound), Fraction(0))
 
 
 def _bound(part: Table, parent: Table, catalog: Catalog) -> str | None:

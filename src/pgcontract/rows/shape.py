@@ -25,6 +25,7 @@ from pgcontract.values.expressions import columns as columns_of
 from pgcontract.values.given import only, unknown
 from pgcontract.values.naming import domains_of
 from pgcontract.values.space import UnknownType
+from pgcontract.values.terms import Col, Test
 
 MOST_CANDIDATES = 400
 HASHING, MOST_HASHED = 500, 200
@@ -80,6 +81,20 @@ def clause(expression: str, table: Table, want: bool | str = "passes") -> Clause
     expression = inlined(expression, table)
     condition = parse_check(expression, names)
     return Clause(expression, condition, columns_of(condition), want)
+
+
+def always_true(found: Clause, table: Table) -> bool:
+    """Whether it only says that NOT NULL columns are not NULL."""
+    closed = {c.name for c in table.columns if c.not_null}
+
+    def impossible(literal: Literal) -> bool:
+        match literal.atom.term:
+            case Test(arg=Col(name=name), what="NULL", negated=negated):
+                return name in closed and literal.truth is not negated
+            case _:
+                return False
+
+    return all(any(map(impossible, way)) for way in branches(found.condition, False))
 
 
 @dataclass
