@@ -183,6 +183,7 @@ class Reference:
             ways = [w.child[column] for w in world.ways.get(self.foreign_key.name, ()) if not w.before]
             values = [*ways, *(p[column] for p in self._parents(world)), *values]
             values += [world.twin[column]] + ([fresh] if fresh is not None else [])
+            values += world.shape.hashed(world.base, column)[:MOST_SHOWN]
             if fresh is None:
                 # few values: those that no parent happens to have
                 values += world.shape.options(column, world.shape.sure)
