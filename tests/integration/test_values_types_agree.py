@@ -24,6 +24,8 @@ TYPES: Final = (
     *("interval year", "interval month", "interval day", "interval hour to minute", "interval year to month"),
     *("json", "jsonb", "jsonpath", "xml", "tsvector", "tsquery"),
     *("uuid", "inet", "cidr", "macaddr", "macaddr8"),
+    *("regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regrole", "regnamespace"),
+    *("regcollation", "regconfig", "regdictionary", "pg_lsn", "tid", "xid8", "pg_snapshot", "refcursor"),
     *("point", "line", "lseg", "box", "path", "polygon", "circle"),
     *("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange"),
     *("int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange"),

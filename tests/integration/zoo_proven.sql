@@ -259,9 +259,15 @@ ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
 CREATE POLICY its_own ON owned USING (owner = who());
 CREATE FUNCTION beyond(i INTEGER, OUT a INTEGER, OUT b TEXT) STABLE LANGUAGE sql AS
   'SELECT i + 10, name FROM holders ORDER BY id LIMIT 1';
+CREATE TABLE renters (id UUID PRIMARY KEY);
+CREATE TABLE tokens (
+  id INTEGER PRIMARY KEY,
+  holder INTEGER REFERENCES holders,
+  renter UUID REFERENCES renters,
+  CHECK (holder IS NOT NULL OR renter IS NOT NULL)
+);
 
 -- partitions that a program makes, and such as take few of the keys
-CREATE TABLE renters (id UUID PRIMARY KEY);
 CREATE TABLE happened (
   id BIGINT GENERATED ALWAYS AS IDENTITY,
   renter UUID NOT NULL REFERENCES renters ON DELETE CASCADE,

@@ -134,6 +134,9 @@ class NullAllowed:
             return _computed(world, self.column, self._change)
         column = self.column
         first = world.shape.find({**world.base, column: None}, fixed=frozenset([column]))
+        if first is not None and first != {**world.base, column: None}:
+            # what a CHECK wants in its place may need a parent
+            world, first = self._referring(worlds, world, first)
         if first is None:
             return Cases(world=world, missing=f"no row with NULL in {column} was found that passes the CHECKs")
         others = [{**row, column: None} for row in world.varied]
@@ -141,6 +144,18 @@ class NullAllowed:
         rows = [first, *(row for row, holds in zip(others, good, strict=True) if holds)]
         cases = [self._change(world, row) for row in rows]
         return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
+
+    def _referring(self, worlds: Worlds, world: World, found: dict[str, Value]) -> tuple[World, dict[str, Value]]:
+        """A world with the parents that the row needs which has NULL here, and that row; else these."""
+        changed = {c for c, value in found.items() if value is not None and value != world.base[c]}
+        needed = frozenset(fk for fk in world.table.foreign_keys if changed & set(fk.columns) and fk.enforced)
+        if not needed:
+            return world, found
+        wider = worlds.world(self.table, needed)
+        clauses = list(wider.shape.clauses.values())
+        tries = [{**wider.base, **tied, self.column: None} for tied, _ in wider.parents.values()]
+        good = wider.shape.holds(clauses, tries)
+        return next(((wider, row) for row, holds in zip(tries, good, strict=True) if holds), (world, found))
 
     def _change(self, world: World, row: dict[str, Value]) -> Change:
         returning = f" RETURNING {sql.Identifier(self.column).as_string()} IS NULL AS is_null"

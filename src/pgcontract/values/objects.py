@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from pgcontract.values.space import Refused, Space
-from pgcontract.values.texts import word
+from pgcontract.values.texts import NOT_UTF8, word
 
 BAD_LITERAL: Final = "22P02"
 INVALID_NAME: Final = "42602"
@@ -98,7 +98,7 @@ def transaction(name: str) -> Space:
         boundaries=("1", "0", str(2**63), str(high)),
         strategy=st.integers(0, high).map(str),
         fresh=lambda n: str(n + 1),
-        refused=(),
+        refused=(Refused(b"\xff", NOT_UTF8, "a byte that UTF-8 never has"),),
     )
 
 
@@ -110,5 +110,5 @@ def cursor(name: str) -> Space:
         boundaries=("a", "", '"', "<unnamed portal 1>"),
         strategy=st.text("abcdefgh ", max_size=12),
         fresh=word,
-        refused=(Refused(b"\xff", "22021", "a byte that UTF-8 never has"),),
+        refused=(Refused(b"\xff", NOT_UTF8, "a byte that UTF-8 never has"),),
     )
