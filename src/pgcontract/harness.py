@@ -201,7 +201,7 @@ class Harness:
             session = Session(connection)
             self._stack.callback(session.close)
             arena = cache(lambda: self._arena(stage))
-            worlds = Worlds(live, session, stage.live_roles)
+            worlds = Worlds(live, session, stage.live_roles, hush=True)
             prover = Prover(session, worlds, self.examples, self.seed, arena=arena)
             differences = drift(read(system.contract).catalog, live)
             all_ = invariants_of(system)

@@ -109,7 +109,7 @@ class Worker:
         self.session = Session(psycopg.connect(dsn, autocommit=True))
         if core is not None and hasattr(os, "sched_setaffinity"):
             _share(core, self.session)
-        worlds = Worlds(known.catalog, self.session, known.roles)
+        worlds = Worlds(known.catalog, self.session, known.roles, hush=True)
         self.prover = Prover(self.session, worlds, known.examples, known.seed, known.seconds, self.arena)
         self.exploration = Exploration(
             self.session, known.catalog, known.roles, known.invariants, known.asked, known.invariant_seconds

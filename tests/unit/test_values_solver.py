@@ -15,6 +15,7 @@ CATALOG: Final = Catalog(
     enums=(Enum(Name("public", "job_status"), ("PENDING", "RUNNING", "DONE")),),
     domains=(DomainType(Name("public", "positive"), "integer", not_null=True, checks=(Check("c", "VALUE > 0"),)),),
 )
+WAYS: Final = "VALUE = 'all' OR length(VALUE) = 12"
 NAMES: Final = ("x", "y")
 EMAIL: Final = r"x ~ '^[^@\s]+@[^@\s]+\.[^@\s]+$'"
 
@@ -184,3 +185,13 @@ def test_fresh_values_of_a_finite_domain_end() -> None:
 def test_the_same_question_is_answered_once() -> None:
     """Domains are asked for again and again."""
     assert solved("text", EMAIL) is solved("text", EMAIL)
+
+
+def test_each_way_to_pass_a_domain_is_proposed() -> None:
+    """What is within one of several ways is no fact of all values, and is found nevertheless."""
+    catalog = Catalog(domains=(DomainType(Name("public", "any_id"), "text", checks=(Check("c", WAYS),)),))
+    found = domain(Column("x", "public.any_id"), (), catalog)
+    assert found.boundaries[:2] == ("all", "a" * 12)
+    fresh = [found.fresh(n) for n in range(3)]
+    assert len(set(fresh)) == 3
+    assert all(value is not None and len(value) == 12 for value in fresh)

@@ -164,7 +164,9 @@ class Judge:
         for one in ready:
             if not (tried and one.frozen) and (found := _noticed(blank, one, one.drawn(self.sound))) is not None:
                 return found
-        return self._anew(blank, promise, mutant, Worlds(live, self.session, self.sound.worlds.roles), differences)
+        return self._anew(
+            blank, promise, mutant, Worlds(live, self.session, self.sound.worlds.roles, hush=True), differences
+        )
 
     def _anew(
         self, blank: Judged, promise: Promise, mutant: Mutant, worlds: Worlds, differences: Sequence[Difference]

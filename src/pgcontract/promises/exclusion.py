@@ -21,7 +21,7 @@ from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, clause, index_columns
 from pgcontract.rows.statements import Row, Value, quote
-from pgcontract.rows.ways import constraint_mode
+from pgcontract.rows.ways import immediate
 from pgcontract.rows.worlds import World, Worlds
 
 EXCLUSION_VIOLATION = "23P01"
@@ -103,7 +103,7 @@ class Excluding:
 
     def _both(self, scene: _Scene, pair: Pair) -> Change:
         first, second = (scene.world.insert(row, show=scene.columns) for row in pair)
-        at_once = (constraint_mode(self.table, self.name, "IMMEDIATE"),) if self.deferrable else ()
+        at_once = (immediate(self.table, self.name),) if self.deferrable else ()
         return Change((second, *at_once), setup=(first,))
 
 

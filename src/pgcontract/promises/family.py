@@ -16,7 +16,7 @@ from pgcontract.model import ForeignKey, Name
 from pgcontract.promises.closure import Columns, Event, Holder, Present, rivals
 from pgcontract.promises.foreign_key import NOBODY
 from pgcontract.rows.statements import OVERRIDING, Row, Statement, Value, delete, identifier, update, where
-from pgcontract.rows.ways import constraint_mode, key_of, keys_of, orderly, required
+from pgcontract.rows.ways import deferred, key_of, keys_of, orderly, required
 from pgcontract.rows.worlds import Placed, Way, World, Worlds
 
 GRANDPARENT = 24
@@ -125,7 +125,7 @@ class Family:
                 there = {k: after[k] for k in fk.keys}
                 yield (
                     (
-                        constraint_mode(self.holder.table, fk.name, "DEFERRED"),
+                        *deferred(shape.catalog, self.holder.table, fk.name),
                         update(self.parent.table, changes, key, shape.types),
                         update(self.parent.table, back, there, shape.types),
                     ),

@@ -21,7 +21,7 @@ from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import clause
 from pgcontract.rows.statements import Row, Statement, Value, identifier
-from pgcontract.rows.ways import constraint_mode, taken
+from pgcontract.rows.ways import immediate, taken
 from pgcontract.rows.worlds import World, Worlds
 
 FOREIGN_KEY_VIOLATION = "23503"
@@ -236,7 +236,7 @@ class Reference:
         )
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (constraint_mode(self.table, self.foreign_key.name, "IMMEDIATE"),) if self.foreign_key.deferrable else ()
+        return (immediate(self.table, self.foreign_key.name),) if self.foreign_key.deferrable else ()
 
     def _guard(self, world: World, row: dict[str, Value]) -> Callable[[], Statement]:
         return partial(_orphan, world, self.foreign_key, row)

@@ -20,7 +20,7 @@ from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.constraints import action_mutants
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement
-from pgcontract.rows.ways import constraint_mode
+from pgcontract.rows.ways import immediate
 from pgcontract.rows.worlds import Worlds
 
 RESTRICT_VIOLATION = "23001"
@@ -116,7 +116,7 @@ class ReferentialAction:
         return Violation(act, kin.first, sqlstates=states, column=column, table=self.table.name)
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (constraint_mode(self.table, self.foreign_key.name, "IMMEDIATE"),) if self.foreign_key.deferrable else ()
+        return (immediate(self.table, self.foreign_key.name),) if self.foreign_key.deferrable else ()
 
     def mutants(self, catalog: Catalog) -> Iterator[Mutant]:
         """Every other action."""

@@ -25,7 +25,7 @@ from pgcontract.rows.generated import inlined
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.shape import Clause, always_true, clause, index_columns
 from pgcontract.rows.statements import Statement, Value, identifier
-from pgcontract.rows.ways import constraint_mode, orderly
+from pgcontract.rows.ways import immediate, orderly
 from pgcontract.rows.worlds import Placed, World, Worlds
 
 UNIQUE_VIOLATION = "23505"
@@ -381,7 +381,7 @@ class Unique:
         )
 
     def _at_once(self) -> tuple[Statement, ...]:
-        return (constraint_mode(self.table, self.name, "IMMEDIATE"),) if self.deferred else ()
+        return (immediate(self.table, self.name),) if self.deferred else ()
 
     def _violation(self, world: World, pair: Rows) -> Violation:
         columns = self._columns(world)

@@ -6,18 +6,17 @@ which asks for another variation where keys are in the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations, islice
-
-from psycopg import sql
 
 from pgcontract.model import Column, ForeignKey, Name
 from pgcontract.rows.oracle import Evaluated
-from pgcontract.rows.partitions import empty, is_hashed, making
+from pgcontract.rows.setup import Setup
 from pgcontract.rows.shape import Shape, Unbuildable
-from pgcontract.rows.statements import Row, Statement, Value, identifier, together
-from pgcontract.rows.ways import constraint_mode, key_of, keys_of, required, way
+from pgcontract.rows.statements import Row, Value
+from pgcontract.rows.variation import Variation
+from pgcontract.rows.ways import key_of, keys_of, required, way
 from pgcontract.rows.world import Placed, Way, World
 from pgcontract.values.expressions import branches
 
@@ -34,38 +33,6 @@ MOST_WAYS = 8
 MOST_OFFERS = 120
 
 At = tuple[Name, int]
-Kept = tuple[Row, ...]
-"""Rows that migrations seeded, used as they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """``offset`` moves all key values. Rows of ``emptied`` tables are taken away first: their keys are all in use.
-
-    Those of ``cleared`` ones are taken away when their parents are there, whose triggers have made them already.
-    In a cycle of tables that does not hold the row under test, this one's parents are second rows that the cycle does
-    not need; with ``second``, in one that does, and not in others. ``loose``: it refers to nobody yet, which a deferred
-    foreign key allows until the end. ``quiet``: triggers that people made are off.
-    Twins of ``plain`` tables do not differ in more than they must, rows of ``filled`` ones have a value in each column
-    that may: a trigger refused them as they were.
-    Rows of ``unmade`` tables are not inserted: a child's trigger makes them. Those of ``kept`` ones are there already.
-    ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
-    ``offered`` ones it may want some. Keys of ``apart`` tables are not like those of others.
-    """
-
-    offset: int = 0
-    emptied: frozenset[Name] = frozenset()
-    second: bool = False
-    loose: bool = False
-    quiet: bool = False
-    tied: frozenset[tuple[Name, str]] = frozenset()
-    offered: frozenset[tuple[Name, str]] = frozenset()
-    cleared: frozenset[Name] = frozenset()
-    unmade: frozenset[Name] = frozenset()
-    plain: frozenset[Name] = frozenset()
-    filled: frozenset[Name] = frozenset()
-    apart: frozenset[Name] = frozenset()
-    kept: tuple[tuple[Name, Kept], ...] = ()
 
 
 class Draft:
@@ -103,9 +70,12 @@ class Draft:
                 self._rows.pop((self._name, t), None)
         if elders:
             self._blocks.append(elders)
-        placed, setup = self._statements()
-        world = World(self._shape(self._name), placed, tuple(setup), base, twin, made=self._made, shape_of=self._shape)
-        unparted = self._unparted({p.table for p in placed} | {self._name})
+        blocks = [[self._placed(at) for at in block] for block in self._blocks]
+        placed = tuple(row for block in blocks for row in block)
+        setup = Setup(self._shape, self._name, self._variation, self._needs, self._loose())
+        done = tuple(setup.statements(blocks))
+        world = World(self._shape(self._name), placed, done, base, twin, made=self._made, shape_of=self._shape)
+        unparted = setup.unparted({p.table for p in placed} | {self._name})
         notes = tuple(f"shown with a partition of {name}, which has none" for name in unparted)
         world = replace(world, unmade=self._variation.unmade, notes=notes)
         ways, parents = {}, {}
@@ -119,11 +89,11 @@ class Draft:
         return replace(world, ways=ways, parents=parents)
 
     def _needs(self, name: Name) -> Iterator[ForeignKey]:
-        if name in self._kept:
-            return iter(())
         table = self._shape(name).table
         tied = self._variation.tied
-        return (fk for fk in table.foreign_keys if required(table, fk) or (name, fk.name) in tied)
+        found = (fk for fk in table.foreign_keys if required(table, fk) or (name, fk.name) in tied)
+        # seeded rows have their parents; a row that is made beside them finds some among what is seeded, too
+        return (fk for fk in found if name not in self._kept or fk.references in self._kept)
 
     def _offers(self, name: Name) -> list[ForeignKey]:
         """Foreign keys by which a row may have a parent, which is there if it can be."""
@@ -161,8 +131,12 @@ class Draft:
         if len(component) == 1:
             (name,) = component
             self._blocks.append(self._found(name) or self._pair(name))
-            if self._mutual(name) and not self._variation.second and name != self._name:
+            if name not in self._kept and self._mutual(name) and not self._variation.second and name != self._name:
                 self._again(component)
+            return
+        if self._kept.keys() & set(component):
+            # what is seeded needs nothing but what is seeded
+            self._blocks += [self._found(name) for name in component]
             return
         for twin in TWINS:
             # a row needs its parents' keys, and they need its own: after as many rounds all are known
@@ -270,59 +244,9 @@ class Draft:
         name, _ = at
         return Placed(name, self._rows[at], self._shape(name).insert(self._rows[at]))
 
-    def _statements(self) -> tuple[tuple[Placed, ...], list[Statement]]:
-        placed = [self._placed(at) for block in self._blocks for at in block]
-        tables = {p.table for p in placed} | {self._name}
-        setup = [making(name, hashed=is_hashed(self._shape(name).table)) for name in self._unparted(tables)]
-        setup += [
-            Statement(sql.SQL("TRUNCATE {} CASCADE").format(identifier(name)).as_string())
-            for name in sorted(self._variation.emptied & tables)
-        ]
-        if self._variation.quiet:
-            setup += [_silenced(name) for name in sorted(tables) if self._fires(name)]
-        for block in self._blocks:
-            rows = [self._placed(at) for at in block]
-            setup += self._cleared(row.table for row in rows)
-            setup += self._inserts(rows)
-        setup += self._cleared([self._name])
-        modes = [constraint_mode(self._name, fk.name, "DEFERRED") for fk in self._loose() if not fk.deferred]
-        return tuple(placed), [*setup, *modes]
-
-    def _unparted(self, tables: Iterable[Name]) -> list[Name]:
-        """Partitioned tables that have no partition for the rows of these."""
-        shapes = (self._shape(name) for name in tables)
-        return sorted({found.name for shape in shapes for found in empty(shape.table, shape.catalog)})
-
-    def _cleared(self, names: Iterable[Name]) -> list[Statement]:
-        found = [name for name in dict.fromkeys(names) if name in self._variation.cleared]
-        return [clearing(name) for name in found]
-
-    def _fires(self, name: Name) -> bool:
-        return any(trigger.enabled != "DISABLED" for trigger in self._shape(name).table.triggers)
-
     def _loose(self) -> list[ForeignKey]:
         """The foreign keys by which the rows under test refer to nobody yet."""
         return [fk for fk in self._needs(self._name) if self._variation.loose and fk.deferrable]
-
-    def _inserts(self, rows: Sequence[Placed]) -> Iterator[Statement]:
-        """The INSERTs, deferring foreign keys that refer to a row behind; where that cannot be, in one statement."""
-        rows = [row for row in rows if row.table not in self._variation.unmade | self._kept.keys()]
-        ahead: dict[tuple[Name, str], ForeignKey] = {}
-        for number, row in enumerate(rows):
-            for fk in self._needs(row.table):
-                later = (r for r in rows[number + 1 :] if r.table == fk.references)
-                if tuple(row.values.get(c) for c in fk.columns) in [key_of(r.values, fk) for r in later]:
-                    ahead[row.table, fk.name] = fk
-        if ahead and not all(fk.deferrable for fk in ahead.values()):
-            yield together([r.statement for r in rows])
-            return
-        for (name, _), fk in ahead.items():
-            yield constraint_mode(name, fk.name, "DEFERRED")
-        yield from (r.statement for r in rows)
-        for (name, _), fk in ahead.items():
-            yield constraint_mode(name, fk.name, "IMMEDIATE")
-            if fk.deferred:
-                yield constraint_mode(name, fk.name, "DEFERRED")
 
     def _row(
         self, name: Name, twin: int, number: int, *, own: bool = False, given: Row | None = None
@@ -393,13 +317,7 @@ class Draft:
         names = self._shape(name).names
         for fk in sorted(fks, key=lambda fk: names.issuperset(fk.columns)):
             for given in self._asked(name, row, fk):
-                own = self._bearing(fk, given)
-                at = fk.references, SUITING + twin + len(self._rows)
-                if own is None and (made := self._made(fk.references, twin, at[1], given)) is not None:
-                    if not given.items() <= made.items() or self._same_keys(fk.references, made):
-                        continue
-                    own = self._rows[at] = made
-                    self._blocks.append([at])
+                own = self._bearing(fk, given) or self._joining(fk.references, twin, given)
                 if own is not None:
                     alike = [f for f in fks if f.references == fk.references and set(f.columns) & set(fk.columns)]
                     yield [_tied(f, own if f in alike else self._rows[f.references, twin]) for f in fks]
@@ -416,6 +334,31 @@ class Draft:
             if column in shape.names and (len(pairs) == 1 or column in spoken):
                 yield from ({key: value} for value in shape.hashed(row, column)[:MOST_WAYS])
                 yield from ({key: value} for value in self._wished(name, column))
+
+    def _joining(self, name: Name, twin: int, given: Row) -> Row | None:
+        """A further row of the world with these values, if one can be made."""
+        number = SUITING + twin + len(self._rows)
+        made = self._made(name, twin, number, given)
+        if made is None or any(made[k] != v for k, v in given.items()) or not self._joins(name, twin, number, made):
+            return None
+        return made
+
+    def _joins(self, name: Name, twin: int, number: int, row: Row) -> bool:
+        """Have a row join the world, if none has its keys, after parents that are made where none has what it needs."""
+        if self._same_keys(name, row):
+            return False
+        # it is known before its parents are looked for: in a cycle one of these may need it
+        self._rows[name, number] = row
+        for fk in self._needs(name):
+            values = dict(zip(fk.keys, (row.get(c) for c in fk.columns), strict=True))
+            rows = (other for (table, _), other in self._rows.items() if table == fk.references)
+            if fk.references == name or any(all(r.get(k) == v for k, v in values.items()) for r in rows):
+                continue
+            if self._joining(fk.references, twin, values) is None:
+                del self._rows[name, number]
+                return False
+        self._blocks.append([(name, number)])
+        return True
 
     def _bearing(self, fk: ForeignKey, given: Row) -> Row | None:
         """A row of the world with this key."""
@@ -478,15 +421,6 @@ class Draft:
             good = (t for t, holds in zip(tries, shape.holds(clauses, tries), strict=True) if holds)
             current = next(good, current)
         return shape.completed([current])[0]
-
-
-def clearing(name: Name) -> Statement:
-    """What takes a table's rows away."""
-    return Statement(f"DELETE FROM {identifier(name).as_string()}")
-
-
-def _silenced(name: Name) -> Statement:
-    return Statement(f"ALTER TABLE {identifier(name).as_string()} DISABLE TRIGGER USER")
 
 
 def _tied(fk: ForeignKey, parent: Row) -> Row:

@@ -14,9 +14,11 @@ from psycopg import sql
 
 from pgcontract.model import Name
 from pgcontract.rows.oracle import Oracle, Refusal
-from pgcontract.rows.planning import TWINS, Kept, Variation, clearing
+from pgcontract.rows.planning import TWINS
+from pgcontract.rows.setup import clearing
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, identifier
+from pgcontract.rows.variation import Kept, Variation
 from pgcontract.rows.ways import required
 from pgcontract.rows.world import World
 
@@ -49,6 +51,7 @@ class Repairs:
     filled: frozenset[Name] = frozenset()
     unmade: frozenset[Name] = frozenset()
     apart: frozenset[Name] = frozenset()
+    hushed: bool = False
     second: bool = False
     loose: bool = False
     offsets: int = 0
@@ -66,6 +69,7 @@ class Repairs:
             second=self.second,
             loose=self.loose,
             quiet=quiet,
+            hushed=self.hushed,
             tied=self.tied,
             offered=self.offered,
             cleared=self.cleared,
@@ -146,6 +150,9 @@ class Repairs:
             # rows that migrations seeded are in the way: other keys, further off each time
             self.offsets += 1
             self.offset = (self.offset + len(TWINS)) * STRIDE
+        elif self.hushed and met is not None and self._keep(met, world.table.name):
+            # nothing was made by triggers: the rows are seeded
+            pass
         elif bound and met is not None and met not in self.cleared:
             # a parent's trigger has made the row that would be made here
             self.cleared |= {met}

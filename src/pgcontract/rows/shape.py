@@ -169,11 +169,14 @@ class Shape:
 
     @cached_property
     def key_columns(self) -> frozenset[str]:
-        """Columns of any key or unique index, whose values must differ from row to row."""
+        """Columns of any key or unique index, whose values must differ from row to row, or are to by an exclusion."""
         named = set[str]().union(*(sources(self.table, c) for key in self.table.keys for c in key.columns))
         for index in self.table.indexes:
             if index.unique:
                 named |= index_columns(self.table, (k.expression if k.column is None else k.column for k in index.keys))
+        for exclusion in self.table.exclusions:
+            equal = (k.column for k in exclusion.keys if k.column is not None and k.operator == "=")
+            named = named.union(*(sources(self.table, column) for column in equal))
         return frozenset(named)
 
     def domain(self, column: str, literals: Iterable[Literal] = (), *, strict: bool = False) -> Domain:

@@ -5,11 +5,11 @@ Nothing is sent from here; that keys are equal is decided on the rows' texts, as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from psycopg import sql
 
-from pgcontract.model import ForeignKey, Name, Table
+from pgcontract.model import Catalog, Check, Exclusion, ForeignKey, Key, Name, Table
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.shape import Shape, clause
 from pgcontract.rows.statements import Row, Statement, Value, together, update
@@ -42,10 +42,38 @@ def keys_of(table: Table, row: Row) -> set[tuple[str, tuple[Value, ...]]]:
     return {(name, values) for name, values in found if None not in values}
 
 
-def constraint_mode(table: Name, constraint: str, mode: str) -> Statement:
-    """SET CONSTRAINTS for one constraint (PostgreSQL looks for its name in the table's schema)."""
-    name = sql.Identifier(table.namespace, constraint).as_string()
-    return Statement(f"SET CONSTRAINTS {name} {mode}")
+def immediate(table: Name, constraint: str) -> Statement:
+    """Have one constraint asked now, and from now on at each statement's end."""
+    return Statement(f"SET CONSTRAINTS {_named(table, constraint)} IMMEDIATE")
+
+
+def deferred(catalog: Catalog, table: Name, constraint: str) -> Iterator[Statement]:
+    """Have one deferrable constraint asked at the end only.
+
+    PostgreSQL looks for its name in the table's schema, and refuses it where another table has one of this name
+    that cannot be deferred. Then all are deferred, but for those that are not so by themselves.
+    """
+    beside = (one for one in catalog.tables if one.name.namespace == table.namespace and one.name != table)
+    if not any(constraint == c.name for one in beside for c in _constraints(one)):
+        yield Statement(f"SET CONSTRAINTS {_named(table, constraint)} DEFERRED")
+        return
+    yield Statement("SET CONSTRAINTS ALL DEFERRED")
+    at_once = [
+        _named(one.name, c.name)
+        for one in catalog.tables
+        for c in _constraints(one)
+        if not isinstance(c, Check) and c.deferrable and not c.deferred and c.name != constraint
+    ]
+    if at_once:
+        yield Statement(f"SET CONSTRAINTS {', '.join(dict.fromkeys(at_once))} IMMEDIATE")
+
+
+def _named(table: Name, constraint: str) -> str:
+    return sql.Identifier(table.namespace, constraint).as_string()
+
+
+def _constraints(table: Table) -> tuple[Key | ForeignKey | Exclusion | Check, ...]:
+    return *table.keys, *table.foreign_keys, *table.exclusions, *table.checks
 
 
 def way(
@@ -109,10 +137,11 @@ def _fitted(world: World, shape: Callable[[Name], Shape], fk: ForeignKey, row: R
     parent = Placed(fk.references, mate, shape(fk.references).insert(mate))
     insert = world.insert(child, show=fk.columns)
     if all(f.deferrable for f in open_):
-        modes = tuple(constraint_mode(fk.references, f.name, "DEFERRED") for f in open_ if not f.deferred)
+        later = (deferred(world.catalog, fk.references, f.name) for f in open_ if not f.deferred)
+        modes = tuple(statement for statements in later for statement in statements)
         return Way(child, parent, (insert,), (*modes, parent.statement), (parent,))
     if fk.deferrable:
-        modes = () if fk.deferred else (constraint_mode(name, fk.name, "DEFERRED"),)
+        modes = () if fk.deferred else tuple(deferred(world.catalog, name, fk.name))
         return Way(child, parent, (insert, parent.statement), modes, (parent,))
     return Way(child, parent, (together([parent.statement, insert]),), (), (parent,))
 

@@ -5,7 +5,7 @@ A world holds every ancestor twice: a row under test can then be told from its t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgcontract.model import Catalog, ForeignKey, Name, Reason
@@ -26,15 +26,19 @@ ATTEMPTS = 24
 class Worlds:
     """Plans worlds for one live catalog. ``offset`` moves all key values away from rows that are there already.
 
-    ``roles`` maps a role's name in the contract to its name on this server, where that is another.
+    ``roles`` maps a role's name in the contract to its name on this server, where that is another. ``hush``: where
+    triggers keep the rows around the one under test away, these may be inserted with their triggers off; the row's own
+    fire as ever.
     """
 
     catalog: Catalog
     oracle: Oracle
     roles: Mapping[str, str] = field(default_factory=dict)
     offset: int = 0
+    hush: bool = False
     _repairs: Repairs | None = None
     _shapes: dict[Name, Shape] = field(default_factory=dict)
+    _hushed: set[Name] = field(default_factory=set)
     _worlds: dict[tuple[Name, frozenset[ForeignKey], bool], World | Unbuildable] = field(default_factory=dict)
 
     def shape(self, name: Name) -> Shape:
@@ -70,8 +74,34 @@ class Worlds:
         return found
 
     def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
-        repairs = self._repairs or Repairs(self.shape, self.oracle)
-        repairs = repairs.next()
+        failed: Unbuildable | None = None
+        for repairs in self._starts(name, foreign_keys, quiet=quiet):
+            try:
+                return self._repaired(repairs, name, foreign_keys, quiet=quiet)
+            except Unbuildable as error:
+                failed = error
+        assert failed is not None
+        raise failed
+
+    def _starts(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> Iterator[Repairs]:
+        """What to begin with: what helped before, and then, where triggers of the rows around may hinder, without."""
+        around = self._around(name, foreign_keys)
+        if not around & self._hushed:
+            yield (self._repairs or Repairs(self.shape, self.oracle)).next()
+        if self.hush and not quiet and any(self.shape(n).table.triggers for n in around):
+            yield Repairs(self.shape, self.oracle, hushed=True)
+
+    def _around(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> set[Name]:
+        """The tables whose rows may be needed."""
+        found = {fk.references for fk in foreign_keys} | {name}
+        waiting = list(found)
+        while waiting:
+            parents = {fk.references for fk in self.shape(waiting.pop()).table.foreign_keys} - found
+            found |= parents
+            waiting += parents
+        return found
+
+    def _repaired(self, repairs: Repairs, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
         world, refusal = None, None
         for _ in range(ATTEMPTS):
             variation = repairs.variation(name, quiet=quiet)
@@ -84,7 +114,10 @@ class Worlds:
                 raise
             refusal = self.oracle.refusal([*world.setup, world.insert(world.base)])
             if refusal is None:
-                self._repairs, self.offset = repairs, repairs.offset
+                if repairs.hushed:
+                    self._hushed.add(name)
+                else:
+                    self._repairs, self.offset = repairs, repairs.offset
                 return world
             if not repairs.after(world, refusal, cyclic=draft.cyclic):
                 break

@@ -50,6 +50,19 @@ def proposals(space: Space, facts: Facts, hints: Sequence[str], base: str, asked
     return replace(found, candidates=tuple(dict.fromkeys((*first, *found.candidates, *suggested, *hints))))
 
 
+def either(always: Proposals, ways: Sequence[Proposals]) -> Proposals:
+    """What is proposed for each of several ways, then what is proposed whichever it is."""
+    # a way with few values comes last: the distinct ones are taken from the first that has any
+    open_ = [way for way in ways if not way.complete]
+    drawn = [way.strategy for way in open_ if way.strategy is not None]
+    return Proposals(
+        tuple(dict.fromkeys(c for way in (*ways, always) for c in way.candidates)),
+        st.one_of(drawn) if drawn else always.strategy,
+        tuple(f for way in (*open_, always, *(w for w in ways if w.complete)) for f in way.fresh),
+        complete=always.complete or not open_,
+    )
+
+
 def _proposals(space: Space, facts: Facts, hints: Sequence[str], base: str) -> Proposals:
     if facts.members is not None:
         return _of_members(facts.members)

@@ -8,23 +8,28 @@ from typing import Any, Final
 
 from pgcontract.errors import PgContractError
 from pgcontract.model import Catalog
-from pgcontract.values.expressions import All, AnyOf, Atom, Condition, Not, parse_check
+from pgcontract.values.expressions import All, AnyOf, Atom, Condition, Not, branches, parse_check
 from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
 from pgcontract.values.naming import domains_of
 from pgcontract.values.space import Space
 from pgcontract.values.terms import Term
 
 VALUE: Final = "value"
+MOST_WAYS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``terms`` hold in every value; ``tests`` judge one: True, False, or None for NULL, which passes."""
+    """``terms`` hold in every value; ``tests`` judge one: True, False, or None for NULL, which passes.
+
+    ``ways``: where there are several to pass, what holds in each of them, besides ``terms``.
+    """
 
     terms: tuple[tuple[Term, bool], ...] = ()
     tests: tuple[Callable[[Any], bool | None], ...] = ()
     not_null: bool = False
     exact: bool = True
+    ways: tuple[tuple[tuple[Term, bool], ...], ...] = ()
 
     def hold(self, value: Any) -> bool:
         """Whether a value is known to pass."""
@@ -38,6 +43,7 @@ def rules_of(type_text: str, catalog: Catalog, spaces: Callable[[str], Space]) -
     """Collect the rules of a type: none unless it is a domain. ``spaces`` finds those of constants' types."""
     terms: list[tuple[Term, bool]] = []
     tests: list[Callable[[Any], bool | None]] = []
+    conditions: list[Condition] = []
     not_null = False
     exact = True
     for domain in domains_of(type_text, catalog):
@@ -46,10 +52,13 @@ def rules_of(type_text: str, catalog: Catalog, spaces: Callable[[str], Space]) -
             try:
                 condition = parse_check(check.expression, [VALUE])
                 terms += _certain(condition)
+                conditions.append(condition)
                 tests.append(_test(condition, Meaning(VALUE, domain.type, catalog, spaces)))
             except (NotUnderstood, PgContractError):
                 exact = False
-    return Rules(tuple(terms), tuple(tests), not_null, exact)
+    found = branches(All(tuple(conditions)), True, MOST_WAYS)
+    ways = tuple(tuple((literal.atom.term, literal.truth) for literal in way) for way in found)
+    return Rules(tuple(terms), tuple(tests), not_null, exact, ways if len(ways) > 1 else ())
 
 
 def _certain(condition: Condition) -> list[tuple[Term, bool]]:

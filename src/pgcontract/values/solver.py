@@ -23,7 +23,7 @@ from pgcontract.values.hints import hints_of
 from pgcontract.values.meaning import Doubt, Meaning, NotUnderstood
 from pgcontract.values.operators import JSON
 from pgcontract.values.paths import documents
-from pgcontract.values.proposals import Proposals, proposals
+from pgcontract.values.proposals import Proposals, either, proposals
 from pgcontract.values.rules import Rules
 from pgcontract.values.space import Space
 from pgcontract.values.terms import Term
@@ -100,9 +100,19 @@ class _Solver:
             reader.read(tree, truth)
         self._facts = reader.facts
         self._hints = hints_of(values, others, meaning)
-        terms = [tree for tree, _ in (*alone, *self._own.terms)]
+        certain = (*alone, *self._own.terms)
+        terms = [tree for tree, _ in certain]
         asked = documents(problem.name, [*terms, *others]) if meaning.type in JSON else ()
-        self._proposed = proposals(values, self._facts, hints_of(values, terms, meaning), meaning.type, asked)
+        hints = hints_of(values, terms, meaning)
+        self._proposed = proposals(values, self._facts, hints, meaning.type, asked)
+        if self._own.ways:
+            each = []
+            for way in self._own.ways:
+                reader = Reader(values, meaning)
+                for tree, truth in (*certain, *way):
+                    reader.read(tree, truth)
+                each.append(proposals(values, reader.facts, hints, meaning.type, asked))
+            self._proposed = either(self._proposed, each)
 
     def domain(self) -> Domain:
         null = self._null()

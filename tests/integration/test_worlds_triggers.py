@@ -1,0 +1,95 @@
+"""Rows around which triggers stand: they make rows themselves, refuse those that are needed, or keep a history."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgcontract.server import Server
+from tests.integration.judging import judged, template
+
+SAME_NAMES = """
+CREATE TABLE teams (id INTEGER CONSTRAINT pk PRIMARY KEY, captain_id INTEGER NOT NULL);
+CREATE TABLE players (id INTEGER PRIMARY KEY, team_id INTEGER NOT NULL CONSTRAINT fk REFERENCES teams);
+ALTER TABLE teams ADD CONSTRAINT fk FOREIGN KEY (captain_id) REFERENCES players DEFERRABLE INITIALLY DEFERRED;
+CREATE TABLE shirts (
+  id INTEGER PRIMARY KEY,
+  team_id INTEGER NOT NULL REFERENCES teams,
+  number INTEGER NOT NULL,
+  CONSTRAINT uq UNIQUE (team_id, number) DEFERRABLE
+);
+"""
+SUBTYPES = """
+CREATE TABLE kinds (kind TEXT PRIMARY KEY);
+INSERT INTO kinds VALUES ('unknown'), ('root'), ('branch');
+CREATE TABLE scopes (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL REFERENCES kinds,
+  parent_id TEXT REFERENCES scopes,
+  CHECK (kind = 'root' AND parent_id IS NULL OR kind = 'branch' AND parent_id = 'root')
+);
+CREATE TABLE roots (id TEXT PRIMARY KEY REFERENCES scopes CHECK (id = 'root'));
+CREATE TABLE branches (id TEXT PRIMARY KEY REFERENCES scopes, root_id TEXT NOT NULL REFERENCES roots);
+CREATE FUNCTION subtype() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF NEW.kind = 'root' THEN INSERT INTO roots VALUES (NEW.id);
+  ELSE INSERT INTO branches VALUES (NEW.id, NEW.parent_id);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER subtype AFTER INSERT ON scopes FOR EACH ROW EXECUTE FUNCTION subtype();
+CREATE FUNCTION stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'scopes stay'; END $$;
+CREATE TRIGGER stays BEFORE DELETE ON scopes FOR EACH ROW EXECUTE FUNCTION stays();
+CREATE TRIGGER stays BEFORE DELETE ON roots FOR EACH ROW EXECUTE FUNCTION stays();
+INSERT INTO scopes VALUES ('root', 'root', NULL);
+CREATE TABLE leaves (
+  id INTEGER PRIMARY KEY,
+  branch_id TEXT NOT NULL CONSTRAINT fk REFERENCES branches,
+  name TEXT NOT NULL CONSTRAINT chk CHECK (length(name) > 3)
+);
+"""
+HISTORY = """
+CREATE EXTENSION btree_gist;
+CREATE TABLE books_history (
+  book_id INTEGER NOT NULL,
+  entry INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  valid TSTZRANGE NOT NULL DEFAULT tstzrange(CURRENT_TIMESTAMP, NULL),
+  CONSTRAINT once EXCLUDE USING gist (book_id WITH =, valid WITH &&)
+);
+CREATE TABLE readings (
+  id INTEGER PRIMARY KEY,
+  entry INTEGER NOT NULL CONSTRAINT fk REFERENCES books_history
+);
+"""
+STRICTER = """
+CREATE DOMAIN any_id AS TEXT CHECK (VALUE = 'all' OR length(VALUE) = 12);
+CREATE DOMAIN one_id AS TEXT CHECK (length(VALUE) > 10);
+CREATE TABLE projects (id any_id PRIMARY KEY);
+INSERT INTO projects VALUES ('all');
+CREATE TABLE catalogs (
+  project_id any_id NOT NULL REFERENCES projects,
+  id one_id NOT NULL,
+  PRIMARY KEY (project_id, id)
+);
+CREATE TABLE sets (
+  id one_id PRIMARY KEY,
+  project_id one_id NOT NULL,
+  catalog_id one_id NOT NULL,
+  CONSTRAINT fk FOREIGN KEY (project_id, catalog_id) REFERENCES catalogs
+);
+"""
+BOTH = "same_names.teams.fk", "same_names.players.fk", "same_names.shirts.uq", "same_names.shirts.shirts_team_id_fkey"
+PROVEN = {
+    "same_names": (SAME_NAMES, BOTH),
+    "subtypes": (SUBTYPES, ("subtypes.leaves", "subtypes.leaves.fk", "subtypes.leaves.chk")),
+    "history": (HISTORY, ("history.books_history.once", "history.readings.fk")),
+    "stricter": (STRICTER, ("stricter.sets", "stricter.sets.fk")),
+}
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_rows_are_found_among_triggers(name: str, pgcontract_server: Server) -> None:
+    """Names of constraints that two tables have, rows that a parent's trigger makes, keys that only a child refuses."""
+    schema, ids = PROVEN[name]
+    made = template(pgcontract_server, f"CREATE SCHEMA {name}; SET search_path = {name}, public;\n{schema}")
+    found = {v.id: v for v in judged(pgcontract_server, made)}
+    assert [(id_, found[id_].reason) for id_ in ids if found[id_].verdict != "proven"] == []
+    assert [v.counterexample for v in found.values() if v.verdict == "broken"] == []
