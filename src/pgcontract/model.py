@@ -387,9 +387,15 @@ class Catalog:
     default_privileges: tuple[DefaultPrivilege, ...] = ()
     examples: Mapping[tuple[Name, str], tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
     _tables: dict[Name, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _children: dict[Name, list[tuple[Table, ForeignKey]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         self._tables.update((t.name, t) for t in self.tables)
+        for table in self.tables:
+            for foreign_key in table.foreign_keys:
+                self._children.setdefault(foreign_key.references, []).append((table, foreign_key))
 
     def table(self, name: Name) -> Table | None:
         """The table of that name, or None."""
@@ -397,10 +403,7 @@ class Catalog:
 
     def referencing(self, name: Name) -> Iterator[tuple[Table, ForeignKey]]:
         """Every foreign key that refers to the table of that name, with the table that holds it."""
-        for table in self.tables:
-            for foreign_key in table.foreign_keys:
-                if foreign_key.references == name:
-                    yield table, foreign_key
+        yield from self._children.get(name, ())
 
 
 class Reason(StrEnum):

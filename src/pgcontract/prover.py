@@ -125,7 +125,7 @@ class Prover:
         accepted, refused = (e.shown if (e := found.get(d)) else () for d in Direction)
         verdict = Verdict(promise.id, promise.kind, promise.clause, "proven", accepts, rejects)
         verdict = replace(verdict, table=table_id(promise.table), accepted=accepted, refused=refused)
-        notes = "; ".join(note for evidence in found.values() for note in evidence.notes)
+        notes = "; ".join(dict.fromkeys(note for evidence in found.values() for note in evidence.notes))
         verdict = replace(verdict, reason=notes or None, seconds=time.perf_counter() - started)
         for evidence in found.values():
             if evidence.contradiction is not None:

@@ -52,6 +52,14 @@ def test_an_atom_and_its_opposite_are_one() -> None:
     assert len(branches(condition, truth=True)) == 2
 
 
+def test_counted_nulls_are_tests_of_their_own_where_there_is_one_way() -> None:
+    """All of them, or none; a number between leaves a choice, and is one atom."""
+    assert ways("num_nonnulls(a, b) = 2 AND num_nonnulls(x) = 0") == ["NOT (a IS NULL) & NOT (b IS NULL) & x IS NULL"]
+    assert ways("num_nulls(a, b) > 1", truth=False) == ["NOT (a IS NULL)", "NOT (b IS NULL)"]
+    assert ways("num_nulls(a, b) = 0") == ways("num_nonnulls(a, b) >= 2")
+    assert ways("num_nonnulls(a, b) = 1") == ["num_nonnulls(a, b) = 1"]
+
+
 def test_equality_of_conditions_is_both_or_neither() -> None:
     """(a IS NULL) = (b IS NULL)."""
     assert ways("(a IS NULL) = (b IS NULL)") == ["a IS NULL & b IS NULL", "NOT (a IS NULL) & NOT (b IS NULL)"]

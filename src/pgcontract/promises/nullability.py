@@ -16,8 +16,9 @@ from pgcontract.promises.mutants.base import alter_column
 from pgcontract.rows.generated import is_null
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.partitions import catch_all, key_of_partitions
-from pgcontract.rows.shape import Shape, clause, not_null_clause
+from pgcontract.rows.shape import Shape, Unbuildable, clause, not_null_clause
 from pgcontract.rows.statements import Statement, Value, identifier
+from pgcontract.rows.ways import required, satisfied
 from pgcontract.rows.worlds import World, Worlds
 from pgcontract.values.naming import refusing
 
@@ -134,28 +135,30 @@ class NullAllowed:
             return _computed(world, self.column, self._change)
         column = self.column
         first = world.shape.find({**world.base, column: None}, fixed=frozenset([column]))
-        if first is not None and first != {**world.base, column: None}:
-            # what a CHECK wants in its place may need a parent
-            world, first = self._referring(worlds, world, first)
         if first is None:
             return Cases(world=world, missing=f"no row with NULL in {column} was found that passes the CHECKs")
+        world, first = self._with_parents(worlds, world, first)
         others = [{**row, column: None} for row in world.varied]
         good = world.shape.holds(list(world.shape.clauses.values()), others)
         rows = [first, *(row for row, holds in zip(others, good, strict=True) if holds)]
         cases = [self._change(world, row) for row in rows]
         return Cases(tuple(cases[:1]), st.sampled_from(cases), world=world)
 
-    def _referring(self, worlds: Worlds, world: World, found: dict[str, Value]) -> tuple[World, dict[str, Value]]:
-        """A world with the parents that the row needs which has NULL here, and that row; else these."""
-        changed = {c for c, value in found.items() if value is not None and value != world.base[c]}
-        needed = frozenset(fk for fk in world.table.foreign_keys if changed & set(fk.columns) and fk.enforced)
-        if not needed:
-            return world, found
-        wider = worlds.world(self.table, needed)
-        clauses = list(wider.shape.clauses.values())
-        tries = [{**wider.base, **tied, self.column: None} for tied, _ in wider.parents.values()]
-        good = wider.shape.holds(clauses, tries)
-        return next(((wider, row) for row, holds in zip(tries, good, strict=True) if holds), (world, found))
+    def _with_parents(self, worlds: Worlds, world: World, row: dict[str, Value]) -> tuple[World, dict[str, Value]]:
+        """The row with parents by what it has where the CHECKs want it in the column's place, and their world."""
+        table = world.table
+        orphaned = [f for f in table.foreign_keys if f.enforced and not satisfied(f, row, table.name, world.placed)]
+        if not orphaned or any(self.column in fk.columns for fk in orphaned):
+            return world, row
+        try:
+            fuller = worlds.world(self.table, frozenset(orphaned))
+        except Unbuildable:
+            return world, row
+        given = {c: fuller.base[c] for fk in table.foreign_keys if required(table, fk) for c in fk.columns}
+        for fk in orphaned:
+            given |= fuller.parents[fk.name][0] if fk.name in fuller.parents else {}
+        found = fuller.shape.find({**row, **given}, fixed=frozenset([*given, self.column]))
+        return (world, row) if found is None else (fuller, found)
 
     def _change(self, world: World, row: dict[str, Value]) -> Change:
         returning = f" RETURNING {sql.Identifier(self.column).as_string()} IS NULL AS is_null"

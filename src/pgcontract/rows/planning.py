@@ -32,6 +32,8 @@ APART = 300
 MOST_WAYS = 8
 MOST_OFFERS = 120
 
+HUSHED = "shown with triggers off while the rows around were inserted: with them on, these were refused"
+
 At = tuple[Name, int]
 
 
@@ -76,7 +78,8 @@ class Draft:
         done = tuple(setup.statements(blocks))
         world = World(self._shape(self._name), placed, done, base, twin, made=self._made, shape_of=self._shape)
         unparted = setup.unparted({p.table for p in placed} | {self._name})
-        notes = tuple(f"shown with a partition of {name}, which has none" for name in unparted)
+        notes = (HUSHED,) if self._variation.hushed else ()
+        notes += tuple(f"shown with a partition of {name}, which has none" for name in unparted)
         world = replace(world, unmade=self._variation.unmade, notes=notes)
         ways, parents = {}, {}
         for fk in self._wanted:

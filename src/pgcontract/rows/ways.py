@@ -131,7 +131,7 @@ def _fitted(world: World, shape: Callable[[Name], Shape], fk: ForeignKey, row: R
         return None
     if fk.references == name and _alike(theirs, mate, child):
         return None
-    open_ = [f for f in theirs.foreign_keys if f.enforced and not _satisfied(f, mate, fk.references, world.placed)]
+    open_ = [f for f in theirs.foreign_keys if f.enforced and not satisfied(f, mate, fk.references, world.placed)]
     if not all(f in back and tuple(mate[c] for c in f.columns) == key_of(child, f) for f in open_):
         return None
     parent = Placed(fk.references, mate, shape(fk.references).insert(mate))
@@ -148,7 +148,7 @@ def _fitted(world: World, shape: Callable[[Name], Shape], fk: ForeignKey, row: R
 
 def orderly(world: World, table: Table, row: Row) -> bool:
     """Whether a row that is none of the world's may join them: its parents are there, and its keys are nobody's."""
-    fine = all(_satisfied(fk, row, table.name, world.placed) for fk in table.foreign_keys if fk.enforced)
+    fine = all(satisfied(fk, row, table.name, world.placed) for fk in table.foreign_keys if fk.enforced)
     return fine and not taken(world, table, row)
 
 
@@ -161,7 +161,7 @@ def taken(world: World, table: Table, row: Row) -> bool:
     return any(p.table == table.name and _alike(table, p.values, row) for p in world.placed)
 
 
-def _satisfied(fk: ForeignKey, row: Row, name: Name, placed: Iterable[Placed]) -> bool:
+def satisfied(fk: ForeignKey, row: Row, name: Name, placed: Iterable[Placed]) -> bool:
     """Whether the row has a parent among these, or is its own, or needs none."""
     values = tuple(row.get(c) for c in fk.columns)
     if None in values:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, TypeAlias
 
 from pgcontract import sql
@@ -26,6 +27,7 @@ _OPPOSITE: Final = {
 }
 _OPPOSITES: Final = _OPPOSITE | {v: k for k, v in _OPPOSITE.items()}
 _COMPARISONS: Final = frozenset(_OPPOSITES) | {"@>", "<@", "&&", "?", "?|", "?&", "^@"}
+_COUNTS: Final = {"=": eq, "<>": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _SEARCH: Final = 16
 """How many times ``limit`` combinations are looked at before a bounded normal form is given up as complete."""
 
@@ -240,7 +242,7 @@ class _Builder:
                 case name:
                     return self._joined(name == "AND_EXPR", [self.condition(a, truth=truth) for a in inner.args], truth)
         if kind == "a_expr":
-            found = self._between(node, truth) or self._equivalence(inner, truth)
+            found = self._between(node, truth) or self._equivalence(inner, truth) or self._counted(node, truth)
             if found is not None:
                 return found
         if kind == "case_expr" and not inner.HasField("arg"):
@@ -282,6 +284,26 @@ class _Builder:
         both = All((self.condition(left, truth=True), self.condition(right, truth=same)))
         neither = All((self.condition(left, truth=False), self.condition(right, truth=not same)))
         return AnyOf((both, neither))
+
+    def _counted(self, node: Any, truth: bool) -> Condition | None:
+        """``num_nonnulls(a, b) = 2``, or 0: each IS NULL, or IS NOT NULL; None where there are other ways, too."""
+        expr = node.a_expr
+        call = expr.lexpr.func_call if expr.lexpr.WhichOneof("node") == "func_call" else None
+        constant = expr.rexpr.a_const if expr.rexpr.WhichOneof("node") == "a_const" else None
+        if enum_name(expr, "kind") != "AEXPR_OP" or call is None or constant is None or call.func_variadic:
+            return None
+        name, compare = call.funcname[-1].string.sval, _COUNTS.get(expr.name[-1].string.sval)
+        columns = all(arg.WhichOneof("node") == "column_ref" for arg in call.args)
+        if name not in {"num_nulls", "num_nonnulls"} or compare is None or not columns:
+            return None
+        if constant.WhichOneof("val") != "ival":
+            return None
+        sizes = {n for n in range(len(call.args) + 1) if compare(n, constant.ival.ival)}
+        if sizes not in ({0}, {len(call.args)}):
+            return None
+        null = (name == "num_nulls") is (sizes != {0})
+        tests = [type(node)(null_test=type(node.null_test)(arg=arg, nulltesttype="IS_NULL")) for arg in call.args]
+        return self._joined(True, [self.condition(test, truth=truth is null) for test in tests], truth)
 
     def _case(self, expr: Any, truth: bool) -> Condition:
         """One way for each WHEN, the first that holds. A WHEN that is NULL counts as false: that way is left out."""
