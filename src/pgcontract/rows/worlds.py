@@ -86,9 +86,10 @@ class Worlds:
     def _starts(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> Iterator[Repairs]:
         """What to begin with: what helped before, and then, where triggers of the rows around may hinder, without."""
         around = self._around(name, foreign_keys)
-        if not around & self._hushed:
+        may_hush = self.hush and not quiet and any(self.shape(n).table.triggers for n in around)
+        if not (may_hush and around & self._hushed):
             yield (self._repairs or Repairs(self.shape, self.oracle)).next()
-        if self.hush and not quiet and any(self.shape(n).table.triggers for n in around):
+        if may_hush:
             yield Repairs(self.shape, self.oracle, hushed=True)
 
     def _around(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> set[Name]:
