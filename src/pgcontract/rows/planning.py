@@ -78,8 +78,8 @@ class Draft:
         done = tuple(setup.statements(blocks))
         world = World(self._shape(self._name), placed, done, base, twin, made=self._made, shape_of=self._shape)
         unparted = setup.unparted({p.table for p in placed} | {self._name})
-        notes = (HUSHED,) if self._variation.hushed else ()
-        notes += tuple(f"shown with a partition of {name}, which has none" for name in unparted)
+        parted = (f"shown with a partition of {name}, which has none" for name in unparted)
+        notes = (*((HUSHED,) if self._variation.hushed else ()), *parted)
         world = replace(world, unmade=self._variation.unmade, notes=notes)
         ways, parents = {}, {}
         for fk in self._wanted:
