@@ -242,7 +242,7 @@ class _Trial:
         return replace(found, missing=f"{DECIDED}{detail}", reason=reason)
 
     def _quietly(self) -> Contradiction | None:
-        """Where triggers rewrite every row: the same without triggers.
+        """Where triggers or rules rewrite every row: the same without them.
 
         What a column takes is promised of the rows that are stored, whoever made them what they are.
         """
@@ -250,7 +250,9 @@ class _Trial:
         if not rewritten or self._promise.kind not in STORED or self._cases.prepared:
             return None
         found = self._try_all([replace(c, setup=(REPLICA, *c.setup)) for c in self._cases.always])
-        self._notes = (*self._notes, "shown without triggers, which rewrite every row") if self._held else self._notes
+        self._notes = (
+            (*self._notes, "shown without triggers and rules, which rewrite every row") if self._held else self._notes
+        )
         return found
 
     def _named(self) -> tuple[str, ...]:
