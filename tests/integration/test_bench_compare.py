@@ -263,6 +263,7 @@ def recorded(whole_record: str, tmp_path: Path) -> Callable[[str, float], Path]:
     return record
 
 
+@pytest.mark.thorough
 def test_records_of_benchmarks(recorded: Callable[[str, float], Path], tmp_path: Path) -> None:
     """Judged by rounds, and said not to be paired; too few are not judged; ``extra_info`` may name a floor."""
     file = tmp_path / "out.json"

@@ -25,6 +25,7 @@ def zoo_contract(dsn: str) -> Contract:
         return Contract("zoo", read_catalog(connection))
 
 
+@pytest.mark.thorough
 def test_the_contract_is_byte_identical_on_every_major(zoo_servers: Callable[[int], Server]) -> None:
     """One text from all of them."""
     texts = {major: dumps(zoo_contract(zoo_servers(major).address.dsn("zoo"))) for major in SUPPORTED}

@@ -321,6 +321,7 @@ def test_a_thousand_tasks_over_twenty_connections_lose_nothing_and_starve_nobody
     assert (status.failed_requests, status.in_use, status.waiting) == (0, 0, 0)
 
 
+@pytest.mark.thorough
 def test_idle_connections_are_closed_down_to_the_least(people_dsn: str) -> None:
     """After the time that was set."""
     with Database(people_dsn, Settings(min_size=1, max_size=8, idle_seconds=0.3)) as database:

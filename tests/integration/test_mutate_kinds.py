@@ -91,7 +91,7 @@ def mutated(made: Stage) -> Result:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in ("views", "policies") else pytest.mark.thorough) for n in SCHEMAS]
+    "name", [pytest.param(n, marks=() if n == "policies" else pytest.mark.thorough) for n in SCHEMAS]
 )
 def test_every_mutant_is_killed_by_its_own_promise(
     name: str, pgcontract_server: Server, roles: Mapping[str, str], tmp_path: Path

@@ -60,6 +60,7 @@ def prover(request: pytest.FixtureRequest, pgcontract_server: Server) -> Iterato
         session.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("prover", [SLOW], indirect=True)
 def test_a_promise_has_a_time_limit(prover: Prover) -> None:
     """What takes longer is unproven, soon after, and the next promise is proven as ever."""

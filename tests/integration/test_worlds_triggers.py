@@ -8,6 +8,8 @@ from pgcontract.rows.planning import HUSHED
 from pgcontract.server import Server
 from tests.integration.judging import judged, template
 
+pytestmark = pytest.mark.thorough
+
 SAME_NAMES = """
 CREATE TABLE teams (id INTEGER CONSTRAINT pk PRIMARY KEY, captain_id INTEGER NOT NULL);
 CREATE TABLE players (id INTEGER PRIMARY KEY, team_id INTEGER NOT NULL CONSTRAINT fk REFERENCES teams);

@@ -72,6 +72,7 @@ def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--contract-examples", "5", *args)
 
 
+@pytest.mark.thorough
 def test_two_lines_of_configuration_put_a_schema_under_contract(pytester: pytest.Pytester, frozen: Path) -> None:
     """No test is written: every promise is a test with a readable id, and the server's version is in the header."""
     result = run(pytester, "-v")
