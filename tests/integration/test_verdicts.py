@@ -373,6 +373,14 @@ def test_what_cannot_be_shown_is_unproven_with_its_reason(
     assert not result.kept
 
 
+def test_a_rule_that_stores_nothing_is_proven_after_other_promises_of_its_table(
+    tmp_path: Path, pgcontract_server: Server
+) -> None:
+    """What was prepared while the rule was there stays nothing without it."""
+    (found,) = [v for v in verified(tmp_path, pgcontract_server, NOT_STORED).verdicts if v.id == "sink.nothing"]
+    assert (found.verdict, found.counterexample) == ("proven", None)
+
+
 @pytest.mark.parametrize(("schema", "id_"), [(REWRITTEN, "people.chk"), (NOT_STORED, "sink.pk")])
 def test_what_rows_are_stored_is_shown_without_what_rewrites_them(
     schema: str, id_: str, tmp_path: Path, pgcontract_server: Server

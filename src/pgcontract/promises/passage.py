@@ -81,17 +81,22 @@ class _Ruleless:
     off: Statement
 
     def refusal(self, statements: Sequence[Statement]) -> Refusal | None:
-        found = self.oracle.refusal([self.off, *statements])
+        found = self.oracle.refusal([self.off, *_afresh(statements)])
         return None if found is None else replace(found, position=max(found.position - 1, 0))
 
     def tried(
         self, setup: Sequence[Statement], cases: Sequence[Sequence[Statement]], layer: Sequence[Statement] = ()
     ) -> Sequence[Refusal | Rows]:
-        return self.oracle.tried([self.off, *setup], cases, layer)
+        return self.oracle.tried([self.off, *_afresh(setup)], [_afresh(case) for case in cases], layer)
 
     def __getattr__(self, name: str) -> Any:
         """Expressions are no rule's business."""
         return getattr(self.oracle, name)
+
+
+def _afresh(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The same, not as they were prepared while the rules were there: what these made nothing of stays nothing."""
+    return tuple(replace(statement, afresh=True) for statement in statements)
 
 
 class _Tried:
@@ -110,11 +115,12 @@ class _Tried:
         bare = Worlds(worlds.catalog, _Ruleless(worlds.oracle, off), worlds.roles, worlds.offset)
         made = population([passage.reads], bare)
         self._missing = made.missing
-        kept = _settled(bare.oracle, made.before, _there(made.rows))
-        self._prepared = (off, *made.before, *kept, *self._counted_on(), IMMEDIATE, on)
+        before = _afresh(made.before)
+        kept = _afresh(_settled(bare.oracle, before, _there(made.rows)))
+        self._prepared = (off, *before, *kept, *self._counted_on(), IMMEDIATE, on)
         self._rows = self._read(self._prepared)
         there = {tuple(row.items()) for row in self._rows}
-        everything = self._read((off, *made.before, *made.rows, IMMEDIATE, on))
+        everything = self._read((off, *before, *_afresh(made.rows), IMMEDIATE, on))
         self._new = [row for row in everything if tuple(row.items()) not in there]
 
     def cases(self) -> Cases:

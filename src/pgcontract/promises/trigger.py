@@ -36,7 +36,7 @@ from pgcontract.promises.meetings import Arena, Rehearsed
 from pgcontract.promises.mutants import Mutant
 from pgcontract.promises.mutants.triggers import trigger_mutants
 from pgcontract.promises.scene import IMMEDIATE, Stage, root_of, stage
-from pgcontract.promises.snapshot import Camera, Left, camera
+from pgcontract.promises.snapshot import Left, camera
 from pgcontract.rows.oracle import Oracle, Refusal
 from pgcontract.rows.shape import Unbuildable
 from pgcontract.rows.statements import Statement, identifier
@@ -95,10 +95,15 @@ class TriggerPromise:
         try:
             return _Rehearsal(self, worlds, stage(worlds, self.table, texts)).cases()
         except Unbuildable:
-            at_fault = self._at_fault(worlds)
+            at_fault = None if self._as_frozen(worlds) else self._at_fault(worlds)
             if at_fault is None:
                 raise
             return at_fault
+
+    def _as_frozen(self, worlds: Worlds) -> bool:
+        table = worlds.catalog.table(self.table)
+        live = table is not None and self.trigger in table.triggers
+        return live and trigger_function(worlds.catalog, self.trigger) == self.function
 
     def _at_fault(self, worlds: Worlds) -> Cases | None:
         """A row that only the live trigger refuses; None where that is not what keeps rows from being made."""
@@ -171,6 +176,8 @@ class _Rehearsal:
         self._stage = stage_
         self._prepared = stage_.prepared
         self._camera = camera(worlds, stage_)
+        # each is a long text, and is asked for with every change
+        self._shots: dict[Left, Statement] = {}
         self._happenings = list(happenings(stage_))
         self._fires = promise.trigger.enabled in ("ORIGIN", "ALWAYS")
 
@@ -309,7 +316,9 @@ class _Rehearsal:
         return (*statements, IMMEDIATE) if self._promise.trigger.constraint else statements
 
     def _shot(self, left: Left) -> Statement:
-        return Camera(self._camera.tables, self._camera.known, left).snapshot()
+        if left not in self._shots:
+            self._shots[left] = replace(self._camera, left=left).snapshot()
+        return self._shots[left]
 
     def _compared(self, statements: tuple[Statement, ...], left: Left) -> Change:
         act = (*self._ended(statements), self._shot(left))
