@@ -194,7 +194,7 @@ def test_where_there_are_no_such_letters_everything_is_told_all_the_same(tmp_pat
     """Help, and names of somebody's schema: what the encoding lacks is spelt out, and no traceback."""
     schema = tmp_path / "schema.sql"
     schema.write_text('CREATE TABLE "größe" (id INTEGER PRIMARY KEY);', encoding="utf-8")
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
     shown = run("freeze", "--help", **plain)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "Flyway's ..." in " ".join(shown.stdout.split())
