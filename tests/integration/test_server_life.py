@@ -279,6 +279,22 @@ def test_any_folder_will_do(
         assert not list(folder.glob("pgcontract-*/*"))
 
 
+def test_data_lie_where_they_are_wanted(
+    test_binaries: Binaries, cache_with_bare_cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk with room, say; what cannot be used is told, and nothing else is taken in its place."""
+    assert cache_with_bare_cluster.exists()
+    monkeypatch.setenv("PGCONTRACT_DATA", str(tmp_path))
+    with start(test_binaries) as server:
+        psycopg.connect(server.address.dsn()).close()
+        assert list(tmp_path.glob("pgcontract-*/*/data/postmaster.pid"))
+    assert not list(tmp_path.glob("pgcontract-*/*"))
+    monkeypatch.setenv("PGCONTRACT_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(ServerError, match="cannot be used") as caught:
+        start(test_binaries)
+    assert str(tmp_path / "nowhere") in str(caught.value)
+
+
 def test_somebody_elses_folder_is_not_used(tmp_path: Path) -> None:
     """A name in a shared folder that others may write to, or that is a link, is not taken for ours."""
     folder = tmp_path / f"pgcontract-{os.geteuid()}"

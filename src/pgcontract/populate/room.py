@@ -78,7 +78,7 @@ def require_room(needed: int, free: int | None, most: int | None) -> None:
         raise NoRoom(
             "The rows would not fit on the server's disk",
             seen=f"about {shown(needed)} with {shown(free)} free",
-            remedy="ask for fewer rows, or make room",
+            remedy="ask for fewer rows, make room, or set PGCONTRACT_DATA to a folder with room for a server's data",
         )
 
 

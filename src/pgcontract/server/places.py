@@ -105,7 +105,20 @@ def private_folder(parent: Path) -> Path | None:
 
 
 def all_run_roots() -> list[Path]:
-    """Give every folder that runs of this user may lie in, the one to use first first."""
+    """Give every folder that runs of this user may lie in, the one to use first first.
+
+    PGCONTRACT_DATA names the only one; raises ServerError when it cannot be used.
+    """
+    if named := os.environ.get("PGCONTRACT_DATA"):
+        folder = private_folder(Path(named).absolute())
+        if folder is None:
+            raise ServerError(
+                "The folder for servers' data cannot be used",
+                where=named,
+                seen="it is not there, cannot be written to, or what is ours in it belongs to somebody else",
+                remedy="set PGCONTRACT_DATA to a folder that is there and that you can write to, or unset it",
+            )
+        return [folder]
     parents = [memory_folder(), Path(tempfile.gettempdir()).absolute()]
     return [folder for parent in parents if parent and (folder := private_folder(parent))]
 
