@@ -7,7 +7,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -415,6 +415,15 @@ def test_who_has_no_retries_left_gets_the_failure(people_pool: Database) -> None
     with pytest.raises(QueryError) as raised:
         people_pool.run(always_late, retries=2, isolation="REPEATABLE READ")
     assert (raised.value.query, raised.value.sqlstate, tries) == ("late", "40001", 3)
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, float("nan"), True, None, "3"])
+def test_retries_are_a_whole_number_from_0_on(people_pool: Database, retries: Any) -> None:
+    """Nothing is run otherwise: what is no number would end by an error of Python's, or never."""
+    with pytest.raises(UsageError, match="retries") as raised:
+        people_pool.run(lambda tx: tx.none(ADD, (1, "Ada")), retries=retries)
+    assert raised.value.seen == repr(retries)
+    assert count(people_pool) == 0
 
 
 def test_a_deadlock_is_run_again(people_pool: Database) -> None:

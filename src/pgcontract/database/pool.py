@@ -134,8 +134,13 @@ class Database(Queries):
         """Do the work in a transaction; after a serialization failure or a deadlock, all of it again.
 
         The work must be fit to be done twice: what it does outside the database stays done. Raises the last failure
-        after so many retries.
+        after so many retries, UsageError for a number of them that cannot be.
         """
+        # True is 1 to Python, and a slip to everybody else
+        if type(retries) is not int or retries < 0:
+            raise UsageError(
+                "retries is no number of times", seen=repr(retries), remedy="give a whole number from 0 on"
+            )
         attempt = 0
         while True:
             try:
