@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgcontract.errors import MigrationError, UsageError
+from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.migrations import Event, MigrationFailed, Runner
 from pgcontract.migrations.creating import create
 from tests.integration.fix_migrations import Write
@@ -145,6 +145,13 @@ def test_what_the_environment_sets_for_sessions_holds(
     asked = "DO $$ BEGIN ASSERT current_setting('lock_timeout') = '7s'; END $$;\n"
     write({"001-slow.sql": f"{asked}SELECT pg_sleep(0.3);\n-- ROLLBACK\n-- none\n"})
     assert Runner(empty_database, folder, statement_timeout=10).up().pending == 0
+
+
+def test_a_part_of_the_dsn_that_cannot_be_read_is_told(write: Write) -> None:
+    """As what it is, and where: the driver itself refuses it, before it asks anybody."""
+    with pytest.raises(ServerError, match="No connection") as caught:
+        Runner("host=/nowhere connect_timeout=soon", write(THREE)).status()
+    assert "'soon'" in (caught.value.seen or "")
 
 
 def test_a_session_that_only_reads_is_told_to_go_elsewhere(empty_database: str, write: Write) -> None:

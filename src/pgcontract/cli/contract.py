@@ -209,6 +209,7 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
     import psycopg  # noqa: PLC0415 - heavy, and not needed by other commands
 
     from pgcontract.catalog import read_catalog  # noqa: PLC0415
+    from pgcontract.migrations.session import default_of  # noqa: PLC0415
 
     try:
         place = psycopg.conninfo.conninfo_to_dict(dsn)
@@ -219,7 +220,7 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
         ) from error
     shown = " ".join(f"{name}={place[name]}" for name in ("host", "port", "dbname", "user") if name in place)
     try:
-        patience = place.get("connect_timeout", CONNECT_SECONDS)
+        patience = place.get("connect_timeout") or default_of("connect_timeout") or CONNECT_SECONDS
         with psycopg.connect(dsn, application_name="pgcontract diff", connect_timeout=patience) as connection:
             return read_catalog(connection, ignore=[system.tracking_table])
     except psycopg.Error as error:
