@@ -83,9 +83,10 @@ def to_undo(
     to: int | None,
     allow: Collection[Override],
 ) -> tuple[Migration, ...]:
-    """The last ``steps`` applied migrations, latest first (fewer where fewer are), or all later than number ``to``.
+    """The last ``steps`` applied migrations, latest first, or all later than number ``to``.
 
-    Raises UsageError for fewer than one step, MigrationError where one of them cannot be undone.
+    With neither it is the last one, where there is any. Raises UsageError for fewer than one step, or for more than are
+    applied; MigrationError where one of them cannot be undone.
     """
     if to is not None:
         if to != 0 and to not in {record.number for record in records}:
@@ -94,16 +95,27 @@ def to_undo(
             )
         latest_first = [record for record in reversed(records) if record.number > to]
     else:
-        steps = 1 if steps is None else steps
-        if steps < 1:
-            raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
-        latest_first = list(reversed(records))[:steps]
+        if steps is not None:
+            _check_steps(steps, len(records))
+        latest_first = list(reversed(records))[: steps or 1]
     by_name = {source.name: source for source in files}
     known = {record.name for record in records}
     for record in latest_first:
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
             raise _renamed(record, other)
     return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
+
+
+def _check_steps(steps: int, applied: int) -> None:
+    if steps < 1:
+        raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
+    if steps > applied:
+        # a slip of the finger, or another database than was meant: either way not what was asked for
+        raise UsageError(
+            "Fewer migrations are applied than are to be undone",
+            seen=f"{steps}, and {applied or 'none'} {'is' if applied < 2 else 'are'} applied",
+            remedy=f"undo {applied} or fewer, or all with --to 0" if applied else None,
+        )
 
 
 def _written(migration: Migration) -> Migration:

@@ -103,7 +103,7 @@ class Runner:
         """Undo the last ``steps`` applied migrations (one), or all after number ``to``. Raises as ``up`` does.
 
         The latest comes first. Nothing is touched where one of them has no file, an edited one, or nothing in its
-        rollback section.
+        rollback section; nor, with UsageError, where fewer than ``steps`` are applied.
         """
         files = sources(self._directory)
         with self._locked() as (connection, lookout):
