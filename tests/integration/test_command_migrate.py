@@ -185,6 +185,21 @@ def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: s
         run("repair", folder, "--dsn", empty_database)
 
 
+def test_what_is_forgotten_is_told_with_what_stays(empty_database: str, write: Write) -> None:
+    """A record without a file goes by its name, several at once; nothing is run."""
+    files = {f"00{n}-a.sql": f"CREATE TABLE t{n} ();\n-- ROLLBACK\nDROP TABLE t{n};\n" for n in (1, 2, 3)}
+    folder = write(files)
+    run("up", folder, "--dsn", empty_database)
+    for name in ("001-a.sql", "003-a.sql"):
+        (folder / name).unlink()
+    told = "no record any more, and nothing was run: what it has made stays in the database"
+    assert run("repair", folder, "--forget", "003-a", "--forget", "001-a", "--dsn", empty_database) == [
+        f"✓ forgotten   001-a: {told}",
+        f"✓ forgotten   003-a: {told}",
+    ]
+    assert run("status", folder, "--dsn", empty_database)[-1] == "Total: 1 | Executed: 1 | Pending: 0"
+
+
 @pytest.mark.parametrize("words", [("repair", "--accept", "1"), ("baseline",)])
 def test_what_mends_records_does_not_wait_for_ever(empty_database: str, write: Write, words: tuple[str, ...]) -> None:
     """Somebody's lock on the tracking table ends it after --lock-timeout, and nothing has changed."""

@@ -196,7 +196,7 @@ PLANTED = {
     "a missing file": (
         "INSERT INTO migrations (id, name, checksum) VALUES (14, '014-gone', 'x')",
         "missing files",
-        "bring the files back",
+        "repair schema/social_selling --forget 014-gone",
     ),
     "a renamed file": (
         "UPDATE migrations SET name = '013-messages' WHERE id = 13",

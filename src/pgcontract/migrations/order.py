@@ -25,7 +25,7 @@ def pending(
     known = {record.name for record in records}
     for record in records:
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
-            raise _renamed(record, other)
+            raise renamed_file(record, other)
         check_record(record, by_name.get(record.name), allow)
     applied = {record.name for record in records if record.state != "started"}
     latest = max((record.number for record in records), default=-1)
@@ -55,7 +55,8 @@ def check_record(record: Record, source: Source | None, allow: Collection[Overri
             raise MigrationError(
                 "The file of an applied migration is missing",
                 seen=record.name,
-                remedy="bring the file back, or go on without it with --allow-missing",
+                remedy="bring the file back; go on once with --allow-missing, or for good with "
+                f"`pgcontract migrate repair --forget {record.name}`",
             )
     elif record.checksum != source.checksum:
         if record.state == "started":
@@ -102,7 +103,7 @@ def to_undo(
     known = {record.name for record in records}
     for record in latest_first:
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
-            raise _renamed(record, other)
+            raise renamed_file(record, other)
     return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
 
 
@@ -130,7 +131,8 @@ def _written(migration: Migration) -> Migration:
     return migration
 
 
-def _renamed(record: Record, source: Source) -> MigrationError:
+def renamed_file(record: Record, source: Source) -> MigrationError:
+    """The error for a file that is called otherwise than it was when it was applied."""
     return MigrationError(
         "The file of an applied migration was renamed",
         where=str(source.path),
@@ -151,7 +153,8 @@ def _undoable(record: Record, source: Source | None, allow: Collection[Override]
         raise MigrationError(
             "The file of an applied migration is missing",
             seen=record.name,
-            remedy="bring the file back: what cannot be read cannot be undone",
+            remedy="bring the file back: what cannot be read cannot be undone; or, once it is undone by hand, "
+            f"`pgcontract migrate repair --forget {record.name}`",
         )
     if record.checksum != source.checksum and "edited" not in allow:
         raise MigrationError(
