@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -250,7 +252,9 @@ def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) 
     for words in (["up", "--dry-run"], ["up"], ["status"], ["status", "--json", "-", "--exit-code"]):
         result = CliRunner().invoke(app, [words[0], str(root), "--dsn", empty_database, *words[1:]])
         assert result.exit_code == 0
-        assert result.stderr == "gap         before 003-c: no migration bears the number 2\n"
+        told, *rest = result.stderr.splitlines()
+        assert told == "gap         before 003-c: no migration bears the number 2"
+        assert bool(rest) == ("--json" in words)
     assert json.loads(result.stdout)["gaps"] == ["no migration bears the number 2"]
     for rule in ("gap", '"gap:003-c"'):
         (root / "system.toml").write_text(f'[validate]\n{rule} = "002 was never merged"\n')
@@ -259,15 +263,21 @@ def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) 
 
 
 def test_every_json_may_go_to_the_standard_output(empty_database: str, write: Write) -> None:
-    """And nothing else does then; `rehearse` has a test of its own."""
+    """And nothing else does then: what people read is on the standard error. `rehearse` has a test of its own."""
     folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n", "003-c.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
-    for words, key in (
-        (["migrate", "status", str(folder), "--dsn", empty_database], "migrations"),
-        (["migrate", "validate", str(folder)], "findings"),
-        (["doctor", str(folder), "--dsn", empty_database], "checks"),
+    for words, key, shown in (
+        (["migrate", "status", str(folder), "--dsn", empty_database], "migrations", "Total: 2"),
+        (["migrate", "validate", str(folder)], "findings", "2 migrations"),
+        (["doctor", str(folder), "--dsn", empty_database], "checks", "checks passed"),
     ):
         result = CliRunner().invoke(commands(), [*words, "--json", "-"])
         assert json.loads(result.stdout)[key], words
+        assert shown in result.stderr
+        quick = subprocess.run(
+            [sys.executable, "-m", "pgcontract", *words, "--json=-"], capture_output=True, text=True, check=False
+        )
+        assert json.loads(quick.stdout)[key], words
+        assert shown in quick.stderr
     assert not Path("-").exists()
 
 

@@ -102,6 +102,21 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"pgcontract {version('pgcontract')}\n"
 
 
+def test_json_is_the_same_everywhere() -> None:
+    """One option, with one help: a file, or the standard output."""
+    helps = {
+        name: parameter.help
+        for name, (_, command) in ALL.items()
+        for parameter in command.params
+        if "--json" in parameter.opts
+    }
+    assert {"pgcontract verify", "pgcontract bench load", "pgcontract doctor", "pgcontract migrate status"} <= set(
+        helps
+    )
+    (told,) = set(helps.values())
+    assert "- for the standard output" in told
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
     """A flag is no `<bool>`; what may be left out has one pair of brackets; paragraphs fill their lines."""

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.cli import migrate, migrating, options
-from pgcontract.cli.given import writable
+from pgcontract.cli import migrating, options
 from pgcontract.errors import UsageError
 from pgcontract.report.layout import Cell, Column, indented, marked, sum_up
 from pgcontract.report.layout import table as fitted
@@ -38,7 +37,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
             help="Also run each migration on tables with N rows of the schema before it, and see whether they survive.",
         ),
     ] = 0,
-    json: migrate.JsonFile = None,
+    json: options.JsonFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what failed.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every lock, also those of rollbacks.")] = False,
 ) -> None:
@@ -51,8 +50,6 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
     paths = options.chosen(path)
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
-    if json != migrating.STDOUT:
-        writable(json)
     choice = ServerChoice(pg, None, pg_bin, install=not no_install, progress=options.installing())
     clean = [_rehearse(p, choice, rows, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(clean) else 1)
@@ -71,9 +68,7 @@ def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *,
     with progress:
         result = run(system, choice, rows=rows, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        migrating.write_json(json, result.as_json())
-    if json == migrating.STDOUT:
-        return result.clean
+        options.write_result(json, result.as_json())
     show(options.console(), result, str(path), quiet=quiet, verbose=verbose)
     return result.clean
 
