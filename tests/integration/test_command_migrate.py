@@ -324,7 +324,7 @@ def test_a_failed_migration_without_a_transaction_is_cleared(empty_database: str
     assert run("repair", folder, "--clear", "1", "--dsn", empty_database) == [
         "✓ dropped     the invalid index public.c",
         "✓ cleared     001-a",
-        "Its first 1 statement(s) had finished, and stay in the database.",
+        "1 statement of it had finished: what that did stays in the database.",
     ]
 
 

@@ -260,8 +260,8 @@ def test_the_log_has_durations_and_texts_and_no_values(people_dsn: str, caplog: 
     told = [record.getMessage() for record in caplog.records if record.name == "pgcontract.database"]
     assert len(told) == 3
     assert told[0].startswith("people.add: ")
-    assert told[0].endswith(f" ms, 1 rows: {ADD}")
-    assert told[1].endswith("rows: SELECT id FROM people WHERE name = … AND name = …")
+    assert told[0].endswith(f" ms, 1 row: {ADD}")
+    assert told[1].endswith(" ms, 1 row: SELECT id FROM people WHERE name = … AND name = …")
     assert "failed (23505)" in told[2]
     assert SECRET not in caplog.text
     caplog.clear()

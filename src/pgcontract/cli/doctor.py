@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pgcontract.cli import migrate, options
 from pgcontract.report.layout import STYLES, Cell, Column, State, sum_up, table
-from pgcontract.signs import sign
+from pgcontract.signs import count, sign
 
 if TYPE_CHECKING:
     from pgcontract.doctor import Examination
@@ -63,7 +63,7 @@ def summary(found: Examination, path: str) -> str:
     if found.facts is None:
         return f"{path}: the server cannot be reached, and nothing else could be checked"
     passed, failed, open_ = (sum(check.ok is answer for check in found.checks) for answer in (True, False, None))
-    counts = [f"{passed} of {len(found.checks)} checks passed"]
+    counts = [f"{passed} of {count(len(found.checks), 'check')} passed"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{open_} not made"] if open_ else []
     return f"{path}: {', '.join(counts)}, on PostgreSQL {found.facts.version}"

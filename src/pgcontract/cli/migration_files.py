@@ -9,7 +9,7 @@ import typer
 
 from pgcontract.cli import migrate, migrating
 from pgcontract.cli.given import chosen, write_result
-from pgcontract.signs import signed
+from pgcontract.signs import count, signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations.lint import Finding
@@ -60,9 +60,8 @@ def validate(
             if finding.remedy:
                 typer.echo(f"    do: {finding.remedy}")
         counted = len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
-        migrations = f"{counted} {'migration' if counted == 1 else 'migrations'}"
-        number = f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"
-        typer.echo(signed("bad" if found else "good", f"{one}: {migrations}, {number}"))
+        told = f"{one}: {count(counted, 'migration')}, {count(len(found), 'finding')}"
+        typer.echo(signed("bad" if found else "good", told))
     if json_file is not None:
         shown = {"format": 1, "findings": [_told(f) for f in findings]}
         write_result(json_file, json.dumps(shown, indent=2))

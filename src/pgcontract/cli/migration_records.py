@@ -8,7 +8,7 @@ import typer
 
 from pgcontract.cli import migrate, migrating
 from pgcontract.errors import UsageError
-from pgcontract.signs import signed
+from pgcontract.signs import count, signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations import Runner
@@ -68,7 +68,7 @@ def repair(
         typer.echo(signed("good", "dropped    ", f" the invalid index {index}"))
     typer.echo(signed("good", "cleared    ", f" {cleared.name}"))
     if cleared.finished:
-        typer.echo(f"Its first {cleared.finished} statement(s) had finished, and stay in the database.")
+        typer.echo(f"{count(cleared.finished, 'statement')} of it had finished: what that did stays in the database.")
 
 
 def baseline(

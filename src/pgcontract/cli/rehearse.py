@@ -15,6 +15,7 @@ from pgcontract.cli import migrating, options
 from pgcontract.errors import UsageError
 from pgcontract.report.layout import Cell, Column, indented, marked, sum_up
 from pgcontract.report.layout import table as fitted
+from pgcontract.signs import count
 
 if TYPE_CHECKING:
     from pgcontract.ephemeral import ServerChoice
@@ -93,7 +94,7 @@ def show(console: Console, result: Rehearsal, path: str, *, quiet: bool, verbose
 
 def table(console: Console, result: Rehearsal, *, verbose: bool) -> Table:
     """A migration a line, and one for each other table that it locks against somebody."""
-    times = ["up", "down"] + ([f"up, {result.rows:,} rows"] if result.rows else [])
+    times = ["up", "down"] + ([f"up, {count(result.rows, 'row')}"] if result.rows else [])
     columns = [Column("migration", fold=True), *(Column(heading, right=True) for heading in times)]
     columns += [Column("rows")] if result.rows else []
     # where they do not fit, they go on in the next line: nothing is cut off
@@ -111,9 +112,9 @@ def summary(result: Rehearsal, path: str) -> str:
     """The last line."""
     total = len(result.steps) + len(result.left_out)
     clean = sum(not step.failures for step in result.steps)
-    counts = [f"{clean} of {total} {'migration' if total == 1 else 'migrations'} rehearsed without a failure"]
+    counts = [f"{clean} of {count(total, 'migration')} rehearsed without a failure"]
     counts += [f"{len(result.left_out)} left out"] if result.left_out else []
-    rows = f" and {result.rows:,} rows a table" if result.rows else ""
+    rows = f" and {count(result.rows, 'row')} a table" if result.rows else ""
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql}{rows} in {result.seconds:.1f} s"
 
 

@@ -22,6 +22,7 @@ from pgcontract.database.settings import Settings
 from pgcontract.database.status import ConnectionStatus
 from pgcontract.database.transactions import Isolation, Transaction, block, isolated
 from pgcontract.errors import PoolExhausted, QueryError, ServerError, UsageError
+from pgcontract.signs import count
 
 T = TypeVar("T")
 
@@ -212,7 +213,7 @@ class Database(Queries):
         raise found
 
     def _nothing_came(self, query: str) -> ServerError:
-        waited = f"{self.settings.connect_seconds:g} seconds"
+        waited = count(self.settings.connect_seconds, "second")
         where = f"{self._where}, query {query}"
         if self._lent >= self.settings.max_size:
             return PoolExhausted(

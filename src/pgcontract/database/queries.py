@@ -18,6 +18,7 @@ from psycopg.rows import class_row, tuple_row
 
 from pgcontract.database.failures import failure, unfit
 from pgcontract.errors import QueryError, WrongRowCount
+from pgcontract.signs import count
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -195,8 +196,8 @@ class Queries(ABC):
         return rows, count
 
 
-def _log(name: str, text: Statement, seconds: float, error: QueryError | None, count: int) -> None:
-    outcome = f"{max(count, 0)} rows" if error is None else f"failed ({error.sqlstate or type(error).__name__})"
+def _log(name: str, text: Statement, seconds: float, error: QueryError | None, number: int) -> None:
+    outcome = count(max(number, 0), "row") if error is None else f"failed ({error.sqlstate or type(error).__name__})"
     logger.info("%s: %.1f ms, %s: %s", name, seconds * 1000, outcome, " ".join(shown(text).split()))
 
 

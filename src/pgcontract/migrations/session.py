@@ -16,6 +16,7 @@ from psycopg.pq import Conninfo, TransactionStatus
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.names import Name
+from pgcontract.signs import count
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -102,7 +103,7 @@ def locked(connection: Connection, table: Name, timeout: float) -> Iterator[None
     while not _scalar(connection, "SELECT pg_try_advisory_lock(%s)", key):
         if time.monotonic() >= deadline:
             raise MigrationError(
-                f"Somebody else has been migrating this database for {timeout:g} seconds",
+                f"Somebody else has been migrating this database for {count(timeout, 'second')}",
                 where=f"the lock of {table}",
                 seen=_holders(connection, key),
                 remedy="wait for them to finish, or end their session with pg_terminate_backend",
