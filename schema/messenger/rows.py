@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Any, ClassVar, Literal, LiteralString, TypeAlias
@@ -231,14 +231,14 @@ class UserSession:
 
     id: UUID
     user_id: UUID
-    token_hash: str
+    token_hash: str = field(repr=False)
     device_id: UUID
     device_name: str | None
     device_type: UserSessionDeviceType
     app_version: str | None
     user_agent: str | None
     ip_address: Inet | None
-    push_token: str | None
+    push_token: str | None = field(repr=False)
     created_at: datetime
     last_active_at: datetime
     expires_at: datetime
@@ -257,7 +257,7 @@ class User:
 
     id: UUID
     username: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     display_name: str
     avatar_url: str | None
     bio: str | None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, LiteralString
@@ -46,8 +46,8 @@ class AppInstance:
 
     instance_id: str
     site_host: str
-    access_token: str | None
-    refresh_token: str | None
+    access_token: str | None = field(repr=False)
+    refresh_token: str | None = field(repr=False)
     token_expires_at: datetime | None
     plan_id: str
     credits_total: int

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as _datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, LiteralString, TypeAlias
@@ -247,7 +247,7 @@ class OauthToken:
     user_id: UUID
     client_account_id: UUID
     platform: str
-    access_token: str
+    access_token: str = field(repr=False)
     token_type: str
     expires_at: datetime
     scopes: list[str | None]
@@ -319,7 +319,7 @@ class RefreshToken:
 
     id: UUID
     user_id: UUID
-    token_hash: str
+    token_hash: str = field(repr=False)
     expires_at: datetime
     created_at: datetime
     revoked_at: datetime | None
@@ -339,14 +339,14 @@ class User:
 
     id: UUID
     email: str
-    password_hash: str
+    password_hash: str = field(repr=False)
     name: str
     timezone: str
     language: str
     subscription_tier: UserSubscriptionTier
     email_verified: bool
-    email_verification_token: str | None
-    password_reset_token: str | None
+    email_verification_token: str | None = field(repr=False)
+    password_reset_token: str | None = field(repr=False)
     password_reset_expires: datetime | None
     last_login_at: datetime | None
     last_login_ip: str | None

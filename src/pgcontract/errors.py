@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pgcontract.signs import count
+
 
 class PgContractError(Exception):
     """Something the user can mend: what failed, where, the value seen, and what to do.
@@ -96,8 +98,7 @@ class WrongRowCount(QueryError):
     """A query gave more or fewer rows than its caller takes. ``found`` says how many."""
 
     def __init__(self, query: str, *, expected: str, found: int, remedy: str | None = None) -> None:
-        rows = "row" if found == 1 else "rows"
-        super().__init__(f"Expected {expected}, got {found} {rows}", query=query, remedy=remedy)
+        super().__init__(f"Expected {expected}, got {count(found, 'row')}", query=query, remedy=remedy)
         self.expected = expected
         self.found = found
 

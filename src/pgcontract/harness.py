@@ -24,6 +24,7 @@ from pgcontract.prover import Evidence, Prover, counterexample
 from pgcontract.rows.worlds import Worlds
 from pgcontract.server import Server
 from pgcontract.session import Session
+from pgcontract.signs import count
 from pgcontract.system import System
 
 
@@ -166,7 +167,9 @@ class Harness:
         if alive:
             words = ["pgcontract", "mutate", _place(system), "--examples", str(10 * self.examples)]
             told = "\n\n".join(one.told(shlex.join(words)) for one in alive)
-            raise UnnoticedMutants(f"{len(alive)} of {len(judged)} mutants of {mutated.id} go unnoticed.\n\n{told}")
+            raise UnnoticedMutants(
+                f"{len(alive)} of {count(len(judged), 'mutant')} of {mutated.id} go unnoticed.\n\n{told}"
+            )
         return judged
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pgcontract.errors import PgContractError
+from pgcontract.signs import count
 from pgcontract.sql import SqlError, line_of, parse, parse_expression, parsed_statements, scan
 
 KEYS: Final = ("uses", "pages", "wal", "rows", "sorts", "writes", "slower")
@@ -177,7 +178,7 @@ def _statement(text: str, path: Path) -> tuple[str, int, Any]:
     except SqlError as error:
         raise _wrong(path, error.line or 1, "A query does not parse.", error.message, "Correct the SQL.") from error
     if len(found) != 1:
-        seen = f"{len(found)} statements" if found else "no statement"
+        seen = count(len(found), "statement") if found else "no statement"
         raise _wrong(path, 1, "A hot query is one statement.", seen, "Put every statement into a file of its own.")
     ((statement, raw),) = found
     tokens = [token for token in scan(text) if token.end > statement.start and "COMMENT" not in token.kind]

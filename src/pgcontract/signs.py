@@ -23,6 +23,14 @@ def sign(state: State, encoding: str | None) -> str:
     return (_SIGNS if (encoding or "").lower().startswith("utf") else _PLAIN)[state]
 
 
+def count(number: float, noun: str) -> str:
+    """``1 promise``, ``1,234 promises``, ``2 queries``; ``1.5 seconds``."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    # a vowel before the y keeps it: keys
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+    return f"{shown} {noun if number == 1 else many}"
+
+
 def signed(state: State, text: str, rest: str = "") -> str:
     """A line for the standard output that begins with the state's sign, coloured with the text on a terminal."""
     shown = f"{sign(state, sys.stdout.encoding)} {text}"

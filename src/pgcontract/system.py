@@ -34,6 +34,7 @@ _KEYS: Final = (
     "populate",
     "bench",
     "models",
+    "secrets",
     "values",
 )
 DEFAULT_INVARIANT_SECONDS: Final = 10
@@ -59,7 +60,8 @@ class System:
     ``invariant_seconds`` to answer. ``validate`` holds why a rule of migrations is switched off, by its name, or True
     for one that is switched on. ``populate`` holds expressions by ``table.column``, and numbers of rows by table;
     ``bench`` the rows of each table for one that ``bench plans --rows`` asks for; ``models`` what classes are
-    called, by tables and types. ``values`` hold what columns and tables are to be given, by their names.
+    called, by tables and types, and ``secrets`` the columns that their reprs do not show. ``values`` hold what columns
+    and tables are to be given, by their names.
     """
 
     name: str
@@ -79,6 +81,7 @@ class System:
     populate: Mapping[str, str | int] = field(default_factory=dict)
     bench: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     values: Mapping[str, Given] = field(default_factory=dict)
     folder: Path | None = None
     convention: Convention | None = None
@@ -323,6 +326,7 @@ def _folder(root: Path) -> System:
         populate=dict(populate),
         bench=dict(bench),
         models=dict(models),
+        secrets=_names(file, settings, "secrets"),
         values=_given(file, settings["values"]) if "values" in settings else {},
     )
     return _as_written(system, tracked="tracking_table" in settings)

@@ -164,7 +164,7 @@ def test_what_others_log_meanwhile_does_not_count(house: psycopg.Connection, sta
     [
         ("", WRITE.replace("at most 20", "at most 3"), "pages are touched, and at most 3"),
         ("", WRITE.replace("2000 bytes", "20 bytes"), "bytes are logged, and at most 20"),
-        ("", WRITE.replace("exactly 1", "exactly 2"), "1 rows, and exactly 2"),
+        ("", WRITE.replace("exactly 1", "exactly 2"), "1 row, and exactly 2"),
         (
             (
                 "CREATE FUNCTION f() RETURNS TRIGGER LANGUAGE plpgsql AS"

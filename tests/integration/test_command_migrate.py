@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -185,6 +187,21 @@ def test_exit_code_tells_history_that_has_changed_from_pending(empty_database: s
         run("repair", folder, "--dsn", empty_database)
 
 
+def test_what_is_forgotten_is_told_with_what_stays(empty_database: str, write: Write) -> None:
+    """A record without a file goes by its name, several at once; nothing is run."""
+    files = {f"00{n}-a.sql": f"CREATE TABLE t{n} ();\n-- ROLLBACK\nDROP TABLE t{n};\n" for n in (1, 2, 3)}
+    folder = write(files)
+    run("up", folder, "--dsn", empty_database)
+    for name in ("001-a.sql", "003-a.sql"):
+        (folder / name).unlink()
+    told = "no record any more, and nothing was run: what it has made stays in the database"
+    assert run("repair", folder, "--forget", "003-a", "--forget", "001-a", "--dsn", empty_database) == [
+        f"✓ forgotten   001-a: {told}",
+        f"✓ forgotten   003-a: {told}",
+    ]
+    assert run("status", folder, "--dsn", empty_database)[-1] == "Total: 1 | Executed: 1 | Pending: 0"
+
+
 @pytest.mark.parametrize("words", [("repair", "--accept", "1"), ("baseline",)])
 def test_what_mends_records_does_not_wait_for_ever(empty_database: str, write: Write, words: tuple[str, ...]) -> None:
     """Somebody's lock on the tracking table ends it after --lock-timeout, and nothing has changed."""
@@ -235,7 +252,9 @@ def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) 
     for words in (["up", "--dry-run"], ["up"], ["status"], ["status", "--json", "-", "--exit-code"]):
         result = CliRunner().invoke(app, [words[0], str(root), "--dsn", empty_database, *words[1:]])
         assert result.exit_code == 0
-        assert result.stderr == "gap         before 003-c: no migration bears the number 2\n"
+        told, *rest = result.stderr.splitlines()
+        assert told == "gap         before 003-c: no migration bears the number 2"
+        assert bool(rest) == ("--json" in words)
     assert json.loads(result.stdout)["gaps"] == ["no migration bears the number 2"]
     for rule in ("gap", '"gap:003-c"'):
         (root / "system.toml").write_text(f'[validate]\n{rule} = "002 was never merged"\n')
@@ -244,15 +263,21 @@ def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) 
 
 
 def test_every_json_may_go_to_the_standard_output(empty_database: str, write: Write) -> None:
-    """And nothing else does then; `rehearse` has a test of its own."""
+    """And nothing else does then: what people read is on the standard error. `rehearse` has a test of its own."""
     folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n", "003-c.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
-    for words, key in (
-        (["migrate", "status", str(folder), "--dsn", empty_database], "migrations"),
-        (["migrate", "validate", str(folder)], "findings"),
-        (["doctor", str(folder), "--dsn", empty_database], "checks"),
+    for words, key, shown in (
+        (["migrate", "status", str(folder), "--dsn", empty_database], "migrations", "Total: 2"),
+        (["migrate", "validate", str(folder)], "findings", "2 migrations"),
+        (["doctor", str(folder), "--dsn", empty_database], "checks", "checks passed"),
     ):
         result = CliRunner().invoke(commands(), [*words, "--json", "-"])
         assert json.loads(result.stdout)[key], words
+        assert shown in result.stderr
+        quick = subprocess.run(
+            [sys.executable, "-m", "pgcontract", *words, "--json=-"], capture_output=True, text=True, check=False
+        )
+        assert json.loads(quick.stdout)[key], words
+        assert shown in quick.stderr
     assert not Path("-").exists()
 
 
@@ -299,7 +324,7 @@ def test_a_failed_migration_without_a_transaction_is_cleared(empty_database: str
     assert run("repair", folder, "--clear", "1", "--dsn", empty_database) == [
         "✓ dropped     the invalid index public.c",
         "✓ cleared     001-a",
-        "Its first 1 statement(s) had finished, and stay in the database.",
+        "1 statement of it had finished: what that did stays in the database.",
     ]
 
 

@@ -200,9 +200,32 @@ def test_an_id_that_names_nothing(system: Path) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("words", "key", "told"),
+    [
+        (("verify", "--examples", "1"), "promises", "promises proven"),
+        (("diff",), "differences", "as it was frozen"),
+        (("mutate", "--only", "children.chk_age"), "mutants", "killed"),
+        (("bench", "plans", "--rows", "100"), "queries", "kept"),
+    ],
+    ids=["verify", "diff", "mutate", "bench plans"],
+)
+def test_the_json_may_stand_alone_on_the_standard_output(
+    system: Path, words: tuple[str, ...], key: str, told: str
+) -> None:
+    """What people read is on the standard error then; also on GitHub, which reads its annotations there, too."""
+    (system / "queries").mkdir()
+    header = "-- A parent.\n-- uses: parents_pkey\n-- $1 integer: which; from parents.id\n"
+    (system / "queries" / "one.sql").write_text(f"{header}SELECT id FROM parents WHERE id = $1;\n")
+    result = pgcontract(*words, system, "--json", "-", GITHUB_ACTIONS="true")
+    assert key in json.loads(result.stdout)
+    assert told in result.stderr
+
+
+@pytest.mark.thorough
 def test_an_unwritable_result(system: Path, tmp_path: Path) -> None:
     """Where the JSON cannot be written, that is said before anything else is done."""
-    for file in (tmp_path / "no" / "such" / "folder.json", tmp_path, Path("-")):
+    for file in (tmp_path / "no" / "such" / "folder.json", tmp_path):
         refused(pgcontract("verify", system / "nowhere", "--json", file), "cannot be written", str(file))
 
 

@@ -7,6 +7,7 @@ import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -93,6 +94,47 @@ def test_one_of_a_statement_without_rows_is_refused(people_pool: Database) -> No
     with pytest.raises(WrongRowCount, match="got 0 rows"):
         people_pool.one(ADD, (1, "Ada"))
     assert count(people_pool) == 0
+
+
+@pytest.mark.parametrize("method", ["query", "one", "one_or_none", "many", "none"])
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("SELECT 1; SELECT 2", ()),
+        ("SELECT %s; SELECT 2", (1,)),
+        ("INSERT INTO people VALUES (1, 'Ada'); INSERT INTO people VALUES (2, 'Grace')", ()),
+        ("-- two;\nDELETE FROM people; SELECT 1 FROM people", ()),
+    ],
+)
+def test_several_statements_are_refused(
+    people_pool: Database, method: str, text: LiteralString, parameters: tuple[int, ...]
+) -> None:
+    """Only the last one's rows could be given: none of them is run, with parameters or without."""
+    for statement in (text, sql.SQL(text)):
+        with pytest.raises(QueryError) as raised:
+            getattr(people_pool, method)(statement, parameters, name="two")
+        assert (raised.value.query, raised.value.sqlstate) == ("two", "42601")
+        assert (
+            raised.value.remedy
+            == "correct the text; of several statements, give each a query of its own, in `tx()` together"
+        )
+    with pytest.raises(QueryError) as raised, people_pool.tx() as tx:
+        getattr(tx, method)(text, parameters)
+    assert raised.value.sqlstate == "42601"
+    assert count(people_pool) == 0
+
+
+def test_one_statement_may_hold_semicolons(people_pool: Database) -> None:
+    """At its end, in a comment, a text, a name or a body."""
+    for text in ("SELECT ';'", 'SELECT 1 AS ";";', "SELECT 1 /* ; */ ;\n", "-- one; two\nSELECT 1; -- that is all"):
+        assert len(people_pool.one(text)) == 1
+    assert people_pool.none("DO $$ BEGIN PERFORM 1; PERFORM 2; END $$") == 0
+    assert people_pool.none("INSERT INTO people VALUES (1, ';')") == 1
+    with people_pool.tx() as tx:
+        assert tx.query(sql.SQL("SELECT name, {} FROM people").format("; ' ;")) == [(";", "; ' ;")]
+    with pytest.raises(QueryError) as raised:
+        people_pool.query("SELEC 1")
+    assert raised.value.remedy is None
 
 
 def test_a_transaction_is_committed_or_undone(people_pool: Database) -> None:
@@ -218,8 +260,8 @@ def test_the_log_has_durations_and_texts_and_no_values(people_dsn: str, caplog: 
     told = [record.getMessage() for record in caplog.records if record.name == "pgcontract.database"]
     assert len(told) == 3
     assert told[0].startswith("people.add: ")
-    assert told[0].endswith(f" ms, 1 rows: {ADD}")
-    assert told[1].endswith("rows: SELECT id FROM people WHERE name = … AND name = …")
+    assert told[0].endswith(f" ms, 1 row: {ADD}")
+    assert told[1].endswith(" ms, 1 row: SELECT id FROM people WHERE name = … AND name = …")
     assert "failed (23505)" in told[2]
     assert SECRET not in caplog.text
     caplog.clear()
@@ -373,6 +415,15 @@ def test_who_has_no_retries_left_gets_the_failure(people_pool: Database) -> None
     with pytest.raises(QueryError) as raised:
         people_pool.run(always_late, retries=2, isolation="REPEATABLE READ")
     assert (raised.value.query, raised.value.sqlstate, tries) == ("late", "40001", 3)
+
+
+@pytest.mark.parametrize("retries", [-1, 1.5, float("nan"), True, None, "3"])
+def test_retries_are_a_whole_number_from_0_on(people_pool: Database, retries: Any) -> None:
+    """Nothing is run otherwise: what is no number would end by an error of Python's, or never."""
+    with pytest.raises(UsageError, match="retries") as raised:
+        people_pool.run(lambda tx: tx.none(ADD, (1, "Ada")), retries=retries)
+    assert raised.value.seen == repr(retries)
+    assert count(people_pool) == 0
 
 
 def test_a_deadlock_is_run_again(people_pool: Database) -> None:

@@ -124,6 +124,15 @@ def test_a_server_that_cannot_be_reached_is_the_only_check() -> None:
             assert "nothing else could be checked" in result.output
 
 
+def test_a_part_of_the_dsn_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given, or by the environment."""
+    for dsn, variable in (("host=/nowhere connect_timeout=soon", ""), ("host=/nowhere", "soon")):
+        monkeypatch.setenv("PGCONNECT_TIMEOUT", variable)
+        (check,) = examine(dsn, System.load(SOCIAL_SELLING), "here").checks
+        assert (check.name, check.ok) == ("server", False)
+        assert "'soon'" in check.seen
+
+
 def test_a_database_that_is_not_there_is_said_to_be_missing(social_selling_database: str) -> None:
     """The server answers and says so."""
     dsn = psycopg.conninfo.make_conninfo(social_selling_database, dbname="no_such_shop")
@@ -187,7 +196,7 @@ PLANTED = {
     "a missing file": (
         "INSERT INTO migrations (id, name, checksum) VALUES (14, '014-gone', 'x')",
         "missing files",
-        "bring the files back",
+        "repair schema/social_selling --forget 014-gone",
     ),
     "a renamed file": (
         "UPDATE migrations SET name = '013-messages' WHERE id = 13",

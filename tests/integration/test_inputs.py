@@ -338,6 +338,37 @@ def test_a_role_that_may_not_read_is_told(zoo_servers: Callable[[int], Server]) 
     assert "dbname=zoo" in (caught.value.where or "")
 
 
+def test_what_the_environment_sets_for_sessions_holds(
+    zoo_servers: Callable[[int], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PGOPTIONS is libpq's own way to set a role, for the look at the database and for pg_dump alike."""
+    server = zoo_servers(OLDEST)
+    source = server.address.dsn("zoo")
+    monkeypatch.setenv("PGOPTIONS", "-c no_such_setting=1")
+    with pytest.raises(ServerError, match="cannot be reached") as unknown, existing.existing(source, None):
+        pass
+    assert "no_such_setting" in (unknown.value.seen or "")
+    with psycopg.connect(source, autocommit=True, options="") as session:
+        session.execute("CREATE ROLE input_nobody NOLOGIN")
+        monkeypatch.setenv("PGOPTIONS", "-c role=input_nobody")
+        try:
+            with pytest.raises(ServerError) as caught, existing.existing(source, None):
+                pass
+        finally:
+            session.execute("DROP ROLE input_nobody")
+    if "No pg_dump" in caught.value.what:
+        pytest.skip("no pg_dump on this machine")
+    assert "permission denied" in (caught.value.seen or "")
+
+
+def test_the_environments_patience_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PGCONNECT_TIMEOUT, where the connection string names none: it is read, and so one that is no number is told."""
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "soon")
+    with pytest.raises(ServerError) as caught, existing.existing("host=/nowhere", None):
+        pass
+    assert "'soon'" in (caught.value.seen or "")
+
+
 def source_of(server: Server) -> str:
     """The zoo's address, without who connects."""
     return f"host={server.address.host} port={server.address.port} dbname=zoo"

@@ -38,7 +38,7 @@ def test_up_and_down_apply_and_undo_one_section_each(empty_database: str, write:
     assert runner.up().done == ()
     assert [name for name, _ in runner.down().done] == ["002-second"]
     assert tables(empty_database) == ["first", "migrations"]
-    assert [name for name, _ in runner.down(99).done] == ["001-first"]
+    assert [name for name, _ in runner.down(1).done] == ["001-first"]
     assert runner.down().done == ()
     assert tables(empty_database) == ["migrations"]
     kinds = [(event.kind, event.name) for event in events]
@@ -227,6 +227,24 @@ def test_down_touches_nothing_where_one_of_its_steps_cannot_be_undone(
     with pytest.raises(MigrationError):
         runner.down(3)
     assert tables(empty_database) == ["first", "migrations", "third"]
+
+
+def test_down_undoes_as_many_as_were_asked_for_or_none(empty_database: str, write: Write) -> None:
+    """Who asks for more than are applied has miscounted, or looks at another database: that is told, with how many."""
+    runner = Runner(empty_database, write(TWO))
+    with pytest.raises(UsageError) as none:
+        runner.down(1)
+    assert (none.value.seen, none.value.remedy) == ("1, and none is applied", None)
+    runner.up()
+    with pytest.raises(UsageError) as raised:
+        runner.down(3)
+    assert raised.value.seen == "3, and 2 are applied"
+    assert raised.value.remedy == "undo 2 or fewer, or all with --to 0"
+    assert tables(empty_database) == ["first", "migrations", "second"]
+    runner.down(1)
+    with pytest.raises(UsageError, match="Fewer migrations are applied than are to be undone") as raised:
+        runner.down(2)
+    assert raised.value.remedy == "undo 1 or fewer, or all with --to 0"
 
 
 def test_down_needs_the_file(empty_database: str, write: Write) -> None:

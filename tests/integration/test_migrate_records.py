@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgcontract.errors import MigrationError, UsageError
+from pgcontract.errors import MigrationError, PgContractError, ServerError, UsageError
 from pgcontract.migrations import Event, MigrationFailed, Runner
 from pgcontract.migrations.creating import create
 from tests.integration.fix_migrations import Write
@@ -85,6 +85,50 @@ def test_an_edit_is_accepted_only_by_name(empty_database: str, write: Write) -> 
     assert runner.up().done == ()
 
 
+def test_a_migration_whose_file_is_gone_is_forgotten_only_by_name(empty_database: str, write: Write) -> None:
+    """Its record goes, and nothing else; one that has a file, under any name, or is half there, stays."""
+    folder = write(THREE)
+    runner = Runner(empty_database, folder)
+    runner.up()
+    (folder / "002-m2.sql").unlink()
+    (folder / "001-m1.sql").rename(folder / "001-renamed.sql")
+    for name, told in (
+        ("003-m3", "The file of this migration is there"),
+        ("001-m1", "The file of an applied migration was renamed"),
+        ("002", "No migration of that name is recorded"),
+        ("1-m1'; DROP TABLE migrations", "No migration of that name is recorded"),
+    ):
+        with pytest.raises(PgContractError, match=told):
+            runner.forget(["002-m2", name])
+    assert {entry.state for entry in runner.status().entries} == {"renamed", "missing", "applied"}
+    (folder / "001-renamed.sql").rename(folder / "001-m1.sql")
+    with pytest.raises(MigrationError) as missing:
+        runner.up()
+    assert "pgcontract migrate repair --forget 002-m2" in (missing.value.remedy or "")
+    with pytest.raises(MigrationError) as not_undone:
+        runner.down(2)
+    assert "pgcontract migrate repair --forget 002-m2" in (not_undone.value.remedy or "")
+    assert runner.forget(["002-m2", "002-m2"]) == ("002-m2",)
+    assert [entry.state for entry in runner.status().entries] == ["applied", "applied"]
+    assert execute(empty_database, "SELECT to_regclass('t2') IS NOT NULL") == [(True,)]
+    assert runner.up().done == ()
+    assert [name for name, _ in runner.down(2).done] == ["003-m3", "001-m1"]
+
+
+def test_what_was_left_unfinished_is_not_forgotten_but_cleared(empty_database: str, write: Write) -> None:
+    """Clearing drops the INVALID index that it may have left."""
+    folder = write({"001-a.sql": "-- no-transaction\nCREATE TABLE a ();\nSELECT 1/0;\n-- ROLLBACK\nDROP TABLE a;\n"})
+    runner = Runner(empty_database, folder)
+    with pytest.raises(MigrationFailed):
+        runner.up()
+    (folder / "001-a.sql").rename(folder / "002-b.sql")
+    write({"002-b.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})
+    with pytest.raises(UsageError, match="not finished") as caught:
+        runner.forget(["001-a"])
+    assert "pgcontract migrate repair --clear 1" in (caught.value.remedy or "")
+    runner.clear(1)
+
+
 def test_a_database_without_records_is_adopted(empty_database: str, write: Write) -> None:
     """Nothing runs; what comes later does. A second time is refused."""
     folder = write(THREE)
@@ -145,6 +189,13 @@ def test_what_the_environment_sets_for_sessions_holds(
     asked = "DO $$ BEGIN ASSERT current_setting('lock_timeout') = '7s'; END $$;\n"
     write({"001-slow.sql": f"{asked}SELECT pg_sleep(0.3);\n-- ROLLBACK\n-- none\n"})
     assert Runner(empty_database, folder, statement_timeout=10).up().pending == 0
+
+
+def test_a_part_of_the_dsn_that_cannot_be_read_is_told(write: Write) -> None:
+    """As what it is, and where: the driver itself refuses it, before it asks anybody."""
+    with pytest.raises(ServerError, match="No connection") as caught:
+        Runner("host=/nowhere connect_timeout=soon", write(THREE)).status()
+    assert "'soon'" in (caught.value.seen or "")
 
 
 def test_a_session_that_only_reads_is_told_to_go_elsewhere(empty_database: str, write: Write) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import Field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,22 @@ def test_the_systems_rows_are_up_to_date(system: System) -> None:
     """`pgcontract models` would write what is there."""
     contract = read(system.contract)
     written = (system.root / "rows.py").read_text(encoding="utf-8")
-    assert written == source(contract.system, contract.catalog, system.models)
+    assert written == source(contract.system, contract.catalog, system.models, system.secrets)
+
+
+@pytest.mark.parametrize("system", PATHS, ids=lambda path: path.name, indirect=True)
+def test_no_repr_of_the_systems_rows_shows_a_secret(system: System) -> None:
+    """Hashes and tokens: a row that is logged, or that an assertion shows, gives nothing away."""
+    rows = list(rows_of(executed((system.root / "rows.py").read_text(encoding="utf-8"))))
+    shown = {f"{row.TABLE}.{field.name}" for row in rows for field in fields(row) if field.repr and is_text(row, field)}
+    assert {name for name in shown if re.search("password|token|secret|_hash", name.rpartition(".")[2])} <= {
+        "public.oauth_tokens.token_type"
+    }
+
+
+def is_text(row: type[Any], field: Field[Any]) -> bool:
+    """Whether the field holds a text."""
+    return hints_of(row)[field.name] in {str, str | None}
 
 
 @pytest.fixture(params=SUPPORTED)

@@ -457,7 +457,7 @@ def test_the_command_fills_a_database_and_says_so(social_selling_target: Databas
     ]
     code, said = run(*words)
     assert code == 0
-    assert "messages: 1000 of 1000 rows" in said
+    assert "messages: 1,000 of 1,000 rows" in said
     assert "all invariants hold" in said
     assert _count(social_selling_target, "users") == 30
 

@@ -250,7 +250,7 @@ def run(*words: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["rehearse", *map(str, words)])
     if isinstance(result.exception, PgContractError):
         raise result.exception
-    return result.exit_code, result.output
+    return result.exit_code, result.stdout if "-" in words else result.output
 
 
 def test_the_command_prints_one_table_then_what_failed_and_writes_json(write: Write, tmp_path: Path) -> None:

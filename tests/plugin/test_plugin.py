@@ -147,7 +147,7 @@ def test_mutants_are_tests_where_they_are_asked_for(
     result.assert_outcomes(passed=len([x for x in result.outlines if x.startswith("PASSED")]), failed=1)
     result.stdout.fnmatch_lines(
         [
-            "1 of 1 mutants of orders.chk_fine go unnoticed.",
+            "1 of 1 mutant of orders.chk_fine go unnoticed.",
             "*DROP CONSTRAINT*chk_fine*",
             "*try harder: pgcontract mutate*--only orders.chk_fine",
             "FAILED *mutants?db/orders.chk_fine?*",

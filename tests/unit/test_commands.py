@@ -77,6 +77,14 @@ def test_completion_is_printed_for_a_shell(shell: str) -> None:
     assert f"_PGCONTRACT_COMPLETE=complete_{shell}" in shown.stdout
 
 
+def test_completion_is_offered_once() -> None:
+    """By the command that prints the script; not by the library's own options, too."""
+    words, command = ALL["pgcontract"]
+    assert "completion" in command.list_commands(None)
+    offered = {option for parameter in command.params for option in parameter.opts}
+    assert not {option for option in offered if "completion" in option}, words
+
+
 @pytest.mark.thorough
 def test_bash_completes_commands_and_options() -> None:
     """Those of groups that are only loaded when they are asked for, too."""
@@ -102,6 +110,21 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"pgcontract {version('pgcontract')}\n"
 
 
+def test_json_is_the_same_everywhere() -> None:
+    """One option, with one help: a file, or the standard output."""
+    helps = {
+        name: parameter.help
+        for name, (_, command) in ALL.items()
+        for parameter in command.params
+        if "--json" in parameter.opts
+    }
+    assert {"pgcontract verify", "pgcontract bench load", "pgcontract doctor", "pgcontract migrate status"} <= set(
+        helps
+    )
+    (told,) = set(helps.values())
+    assert "- for the standard output" in told
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
     """A flag is no `<bool>`; what may be left out has one pair of brackets; paragraphs fill their lines."""
@@ -109,7 +132,7 @@ def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
     context = command.make_context("x", [], resilient_parsing=True)
     assert "[[" not in command.get_usage(context)
     for parameter in command.params:
-        if getattr(parameter, "is_flag", False) and parameter.name not in {"install_completion", "show_completion"}:
+        if getattr(parameter, "is_flag", False):
             assert not parameter.metavar, f"{name}: {parameter.name}"
             assert parameter.metavar is not None, f"{name}: {parameter.name}"
     assert all("\n" not in paragraph for paragraph in (command.help or "").split("\n\n"))

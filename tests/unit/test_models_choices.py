@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pgcontract.errors import UsageError
-from pgcontract.model import Catalog, Check, Column, Enum, Name, Table
+from pgcontract.model import Catalog, Check, Column, Composite, Enum, Name, Table
 from pgcontract.models import source
 from pgcontract.models.choices import choices
+from tests.integration.fix_models import executed
 
 OPEN = "(status = ANY (ARRAY['open'::text, 'half closed'::text]))"
 
@@ -92,3 +93,40 @@ def test_a_name_that_cannot_be_is_told(called: dict[str, str], message: str) -> 
     with pytest.raises(UsageError, match=message) as raised:
         source("shop", things, called)
     assert next(reversed(called.values())) in (raised.value.seen or "")
+
+
+def secrets_of(*columns: str, secrets: tuple[str, ...], namespace: str = "public") -> str:
+    """The module of one table with text columns."""
+    made = Table(Name(namespace, "users"), tuple(Column(name, "text") for name in columns))
+    return source("shop", Catalog(tables=(made,)), None, secrets)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "secret"),
+    [("public", "users.hash"), ("public", "public.users.hash"), ("vault", "vault.users.hash")],
+)
+def test_a_secret_is_in_no_repr(namespace: str, secret: str) -> None:
+    """It is a field as any other, but nothing shows it; with a column called like what hides it, too."""
+    text = secrets_of("name", "hash", "field", "_dataclasses", secrets=(secret,), namespace=namespace)
+    made = executed(text)
+    row = made.User("ana", "s3cret", "maths", "none")
+    assert "s3cret" not in repr(row)
+    assert "ana" in repr(row)
+    assert row.hash == "s3cret"
+    assert row != made.User("ana", "another", "maths", "none")
+
+
+def test_a_secret_in_a_value_is_in_no_repr() -> None:
+    """An attribute of a composite type, named by the type."""
+    card = Composite(Name("public", "card"), (Column("number", "text"),))
+    holder = Table(Name("public", "people"), (Column("pays_by", "card"),))
+    text = source("shop", Catalog(tables=(holder,), composites=(card,)), None, ("card.number",))
+    assert "    number: str | None = field(repr=False)\n" in text
+
+
+@pytest.mark.parametrize("secret", ["users.hasch", "hash", "users", "other.users.hash"])
+def test_a_secret_that_is_no_column_is_told(secret: str) -> None:
+    """A column that was renamed is not to be shown from then on without a word."""
+    with pytest.raises(UsageError, match="There is no such column") as raised:
+        secrets_of("hash", secrets=(secret,))
+    assert raised.value.seen == secret

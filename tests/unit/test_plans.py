@@ -66,7 +66,7 @@ def test_what_is_no_plan_is_refused(text: str) -> None:
     [
         (SCAN, None),
         (replace(SCAN, index="other"), "idx is promised and not used"),
-        (Node("Seq Scan", relation="messages"), "messages is read from end to end: 1000 pages"),
+        (Node("Seq Scan", relation="messages"), "messages is read from end to end: 1,000 pages"),
         (Node("Sort", rows=50, loops=1, children=(replace(SCAN, rows=51),)), "51 rows of messages are sorted"),
         (Node("Sort", rows=101, loops=1, children=(replace(SCAN, rows=101),)), "101 rows of messages are sorted"),
         (Node("Sort", rows=50, loops=1, children=(SCAN,)), None),

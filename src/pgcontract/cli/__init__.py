@@ -35,6 +35,8 @@ COMMANDS: Final = {
     "server": ("pgcontract.cli.server", "app", "Find, install and run PostgreSQL servers."),
 }
 
+# a shell asks by it what may come next
+COMPLETE: Final = "_PGCONTRACT_COMPLETE"
 EXIT_ENVIRONMENT = 2
 EXIT_INTERRUPTED = 130
 
@@ -45,11 +47,17 @@ def commands() -> Any:
 
     from pgcontract.cli.lazy import lazy_group  # noqa: PLC0415
 
+    if COMPLETE in os.environ:
+        from pgcontract.cli.completion import begin  # noqa: PLC0415 - a shell asks
+
+        begin()
     app = typer.Typer(
         name="pgcontract",
         cls=lazy_group(COMMANDS),
         help="Proves that a PostgreSQL schema keeps its promises.",
         no_args_is_help=True,
+        # `completion` prints the script; the library's own options would say the same again in every help
+        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

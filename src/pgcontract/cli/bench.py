@@ -149,7 +149,7 @@ def _sizes(text: str) -> list[int]:
 def _filling(rows: int, *, quiet: bool) -> None:
     console = options.console(error=True)
     if not quiet and console.is_terminal:
-        console.print(f"{rows:,} rows …")
+        console.print(f"{count(rows, 'row')} …")
 
 
 def _show(console: Console, checked: list[Checked], worth: list[Worth], *, quiet: bool) -> None:
@@ -185,7 +185,7 @@ def _cells(one: Checked) -> list[Cell]:
 
 def _show_broken(console: Console, one: Checked) -> None:
     console.print()
-    console.print(marked(console, "bad", "broken ", f"{one.file} with {one.rows:,} rows"))
+    console.print(marked(console, "bad", "broken ", f"{one.file} with {count(one.rows, 'row')}"))
     console.print(f"  promise: by {', '.join(one.uses)}; at most {one.promise} pages", markup=False)
     if one.unanswered:
         console.print("  no row is returned at any size: nothing is shown by it", markup=False)
@@ -200,7 +200,7 @@ def _show_broken(console: Console, one: Checked) -> None:
 
 def _summary(checked: list[Checked]) -> str:
     counts = {word: sum(one.verdict == word for one in checked) for word in ("kept", "broken", "empty")}
-    queries = count(len({one.query for one in checked}), "query").replace("querys", "queries")
+    queries = count(len({one.query for one in checked}), "query")
     said = f"{counts['kept']} of {count(len(checked), 'plan')} of {queries} kept"
     said += f", {counts['broken']} broken" if counts["broken"] else ""
     return said + (f", {counts['empty']} without a row at their size" if counts["empty"] else "")

@@ -6,7 +6,11 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from typer.completion import get_completion_script  # type: ignore[attr-defined] # where typer's own option has it from
+
+# where typer's own options have them from
+from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]
+
+from pgcontract.cli import COMPLETE
 
 PROGRAM = "pgcontract"
 
@@ -26,5 +30,9 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell that you u
 
     Example: pgcontract completion fish > ~/.config/fish/completions/pgcontract.fish
     """
-    variable = f"_{PROGRAM.upper()}_COMPLETE"
-    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=variable, shell=shell.value))
+    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE, shell=shell.value))
+
+
+def begin() -> None:
+    """Be ready for a shell that asks."""
+    completion_init()

@@ -11,7 +11,7 @@ import typer
 
 from pgcontract.cli import options
 from pgcontract.errors import ContractError, ServerError, UsageError
-from pgcontract.signs import signed
+from pgcontract.signs import count, signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,15 +166,14 @@ def _freeze(system: System, catalog: Catalog) -> str:
             # It is written anew, and that is the remedy which the error itself would name.
             before = None
     write(system.contract, Contract(system.name, catalog))
-    count = sum(1 for _ in promises_of(catalog))
-    words = f"{system.contract}: {count:,} {'promise' if count == 1 else 'promises'}"
+    words = f"{system.contract}: {count(sum(1 for _ in promises_of(catalog)), 'promise')}"
     if before is None:
         return f"{words}, frozen"
     differences = drift(before, catalog)
     if not differences:
         return f"{words}, as before"
     told = headlines(differences)
-    new = f"{words}, {len(told)} {'difference' if len(told) == 1 else 'differences'} from what was frozen before:"
+    new = f"{words}, {count(len(told), 'difference')} from what was frozen before:"
     return "\n".join([new, *(f"  {one}" for one in told)])
 
 
@@ -209,6 +208,7 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
     import psycopg  # noqa: PLC0415 - heavy, and not needed by other commands
 
     from pgcontract.catalog import read_catalog  # noqa: PLC0415
+    from pgcontract.migrations.session import default_of  # noqa: PLC0415
 
     try:
         place = psycopg.conninfo.conninfo_to_dict(dsn)
@@ -219,7 +219,7 @@ def _live_catalog(system: System, dsn: str) -> Catalog:
         ) from error
     shown = " ".join(f"{name}={place[name]}" for name in ("host", "port", "dbname", "user") if name in place)
     try:
-        patience = place.get("connect_timeout", CONNECT_SECONDS)
+        patience = place.get("connect_timeout") or default_of("connect_timeout") or CONNECT_SECONDS
         with psycopg.connect(dsn, application_name="pgcontract diff", connect_timeout=patience) as connection:
             return read_catalog(connection, ignore=[system.tracking_table])
     except psycopg.Error as error:

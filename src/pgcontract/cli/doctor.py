@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from pgcontract.cli import migrate, migrating, options
+from pgcontract.cli import migrate, options
 from pgcontract.report.layout import STYLES, Cell, Column, State, sum_up, table
-from pgcontract.signs import sign
+from pgcontract.signs import count, sign
 
 if TYPE_CHECKING:
     from pgcontract.doctor import Examination
@@ -23,7 +23,7 @@ def doctor(
     path: migrate.SystemPath = None,
     *,
     dsn: migrate.Dsn = None,
-    json: migrate.JsonFile = None,
+    json: options.JsonFile = None,
 ) -> None:
     """Look a database over: server, rights, extensions, migrations, tables, rows, settings. It only reads.
 
@@ -37,9 +37,8 @@ def doctor(
     shown = str(path if path is not None else system.root)
     found = examine(migrate.database(dsn), system, shown)
     if json is not None:
-        migrating.write_json(json, found.as_json())
-    if json != migrating.STDOUT:
-        show(options.console(), found, shown)
+        options.write_result(json, found.as_json())
+    show(options.console(), found, shown)
     if found.facts is None:
         raise typer.Exit(EXIT_UNREACHED)
     raise typer.Exit(0 if found.healthy else EXIT_UNHEALTHY)
@@ -64,7 +63,7 @@ def summary(found: Examination, path: str) -> str:
     if found.facts is None:
         return f"{path}: the server cannot be reached, and nothing else could be checked"
     passed, failed, open_ = (sum(check.ok is answer for check in found.checks) for answer in (True, False, None))
-    counts = [f"{passed} of {len(found.checks)} checks passed"]
+    counts = [f"{passed} of {count(len(found.checks), 'check')} passed"]
     counts += [f"{failed} failed"] if failed else []
     counts += [f"{open_} not made"] if open_ else []
     return f"{path}: {', '.join(counts)}, on PostgreSQL {found.facts.version}"

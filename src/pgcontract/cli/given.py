@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TextIO
 
 from pgcontract.errors import UsageError
 
 if TYPE_CHECKING:
     from pgcontract.system import System
+
+
+STDOUT: Final = Path("-")
+# where a result goes that is to stand alone on the standard output
+_results: ContextVar[TextIO | None] = ContextVar("results", default=None)
 
 
 def chosen(path: Path | None) -> list[Path]:
@@ -62,14 +71,12 @@ def database(dsn: str | None) -> str:
 
 def writable(path: Path | None) -> Path | None:
     """The file, if one was asked for. Raises UsageError where a result could not be written there."""
-    if path is not None and (seen := _hindrance(path)):
+    if path is not None and path != STDOUT and (seen := _hindrance(path)):
         raise UsageError("The result cannot be written.", where=str(path), seen=seen, remedy="Name another file.")
     return path
 
 
 def _hindrance(path: Path) -> str | None:
-    if path == Path("-"):
-        return "the standard output is for people here"
     if path.is_dir():
         return "it is a folder"
     if not path.parent.is_dir():
@@ -77,8 +84,25 @@ def _hindrance(path: Path) -> str | None:
     return None if os.access(path if path.exists() else path.parent, os.W_OK) else "permission denied"
 
 
+@contextmanager
+def alone(path: Path | None) -> Iterator[None]:
+    """For `-`, leave the standard output to the result: what people read goes to the standard error meanwhile."""
+    if path != STDOUT:
+        yield
+        return
+    before = _results.set(_results.get() or sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.reset(before)
+
+
 def write_result(path: Path, text: str) -> None:
-    """Write a result for programs. Raises UsageError where that is impossible."""
+    """Write a result for programs, for `-` to the standard output. Raises UsageError where that is impossible."""
+    if path == STDOUT:
+        print(text, file=_results.get(), flush=True)
+        return
     try:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:

@@ -78,7 +78,7 @@ def load(  # noqa: PLR0913, PLR0917 - a command's options
     # all of them are read before the first one is filled
     systems = [System.load(one) for one in paths]
     for system, workload in [(system, workload_of(system)) for system in systems]:
-        _tell(f"{system.name}: rows for {users:,} users …")
+        _tell(f"{system.name}: rows for {count(users, 'user')} …")
         with ready(system, workload, choice, users=users, pool=pool) as target:
             console.print(_heading(target, users, pool), markup=False)
             found = target.run(rate, seconds, seed)
@@ -161,8 +161,8 @@ def _heading(target: Target, users: int, pool: int) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in target.settings.items())
     kept = "durable" if target.durable else f"NOT durable ({settings})"
     return (
-        f"{target.system.name} on PostgreSQL {target.version}, {users:,} users, {pool} connections; {kept}, "
-        f"a flush takes {target.flush:.2f} ms"
+        f"{target.system.name} on PostgreSQL {target.version}, {count(users, 'user')}, {count(pool, 'connection')}; "
+        f"{kept}, a flush takes {target.flush:.2f} ms"
     )
 
 

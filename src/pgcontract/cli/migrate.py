@@ -11,6 +11,7 @@ from pgcontract.cli import migrating
 from pgcontract.cli.given import database as database  # noqa: PLC0414 - exported
 from pgcontract.cli.lazy import lazy_group
 from pgcontract.cli.migrating import one_system as one_system  # noqa: PLC0414 - exported
+from pgcontract.cli.options import JsonFile as JsonFile  # noqa: PLC0414 - exported
 from pgcontract.cli.quick import MOST_SECONDS
 from pgcontract.signs import signed
 
@@ -39,10 +40,6 @@ SystemPath = Annotated[
 Dsn = Annotated[
     str | None,
     typer.Option("--dsn", help="The database; else DATABASE_URL or PGHOST, PGDATABASE …", show_default=False),
-]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option("--json", metavar="FILE", help="Write it there, as JSON; - for here.", show_default=False),
 ]
 AllowEdited = Annotated[bool, typer.Option("--allow-edited", help="Go on where an applied file was edited.")]
 AllowMissing = Annotated[bool, typer.Option("--allow-missing", help="Go on where an applied file is missing.")]

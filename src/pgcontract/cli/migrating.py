@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pgcontract.cli import given
-from pgcontract.cli.given import database, write_result
+from pgcontract.cli.given import database, writable, write_result
 from pgcontract.errors import UsageError
 from pgcontract.signs import State, signed
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 EXIT_PENDING: Final = 1
 EXIT_UNSOUND: Final = 3
 WAIT_SECONDS: Final = 60.0
-STDOUT: Final = Path("-")
 _STATES: Final[dict[str, State]] = {"applied": "good", "baseline": "good", "pending": "open"}
 
 
@@ -78,19 +77,22 @@ def status(
     path: Path | None = None, *, dsn: str | None = None, json_file: Path | None = None, exit_code: bool = False
 ) -> int:
     """Show all migrations. Gives the exit code."""
+    with given.alone(writable(json_file)):
+        return _show(one_system(path), database(dsn), json_file, exit_code=exit_code)
+
+
+def _show(system: System, dsn: str, json_file: Path | None, *, exit_code: bool) -> int:
     from pgcontract.migrations.state import status_of  # noqa: PLC0415 - it brings the driver
 
-    system = one_system(path)
-    found = status_of(database(dsn), migrations_of(system), system.tracking_table, {})
+    found = status_of(dsn, migrations_of(system), system.tracking_table, {})
     for name, told in found.gaps:
         _warn_of_gap(system, name, told)
-    if json_file != STDOUT:
-        width = max((len(entry.name) for entry in found.entries), default=0)
-        for entry in found.entries:
-            _say(signed(_STATES.get(entry.state, "bad"), f"{entry.state:<9}", f" {_line(entry, width)}".rstrip()))
-        _say(_totals(found))
+    width = max((len(entry.name) for entry in found.entries), default=0)
+    for entry in found.entries:
+        _say(signed(_STATES.get(entry.state, "bad"), f"{entry.state:<9}", f" {_line(entry, width)}".rstrip()))
+    _say(_totals(found))
     if json_file is not None:
-        write_json(json_file, _written(found))
+        write_result(json_file, _written(found))
     if not exit_code:
         return 0
     return EXIT_UNSOUND if not found.sound else EXIT_PENDING if found.pending else 0
@@ -108,14 +110,6 @@ def loaded(path: Path) -> System:
     if path.is_dir() and not any(path.glob("[!.]*")):
         return System(path.resolve().name, path, path, path / "contract.toml")
     return System.load(path)
-
-
-def write_json(file: Path, shown: str) -> None:
-    """Write a result for programs: into a file, or for `-` to the standard output. Raises UsageError."""
-    if file == STDOUT:
-        _say(shown)
-    else:
-        write_result(file, shown)
 
 
 def migrations_of(system: System) -> Path:

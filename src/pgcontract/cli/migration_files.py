@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgcontract.cli import migrate, migrating
-from pgcontract.cli.given import chosen
-from pgcontract.signs import signed
+from pgcontract.cli.given import chosen, write_result
+from pgcontract.signs import count, signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations.lint import Finding
@@ -51,23 +51,20 @@ def validate(
     from pgcontract.migrations.lint import validate as check  # noqa: PLC0415 - it loads the parser
 
     findings: list[Finding] = []
-    told = json_file != migrating.STDOUT
     for one in chosen(path):
         system = migrating.loaded(one)
         found = check(system)
         findings += found
-        for finding in found if told else ():
+        for finding in found:
             typer.echo(signed("bad", finding.rule, f" {finding.where}: {finding.message}"))
             if finding.remedy:
                 typer.echo(f"    do: {finding.remedy}")
-        if told:
-            counted = len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
-            migrations = f"{counted} {'migration' if counted == 1 else 'migrations'}"
-            number = f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"
-            typer.echo(signed("bad" if found else "good", f"{one}: {migrations}, {number}"))
+        counted = len(list(system.migrations.glob("*.sql"))) if system.migrations else 0
+        told = f"{one}: {count(counted, 'migration')}, {count(len(found), 'finding')}"
+        typer.echo(signed("bad" if found else "good", told))
     if json_file is not None:
         shown = {"format": 1, "findings": [_told(f) for f in findings]}
-        migrating.write_json(json_file, json.dumps(shown, indent=2))
+        write_result(json_file, json.dumps(shown, indent=2))
     if findings:
         raise typer.Exit(EXIT_FOUND)
 

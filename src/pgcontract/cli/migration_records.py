@@ -8,7 +8,7 @@ import typer
 
 from pgcontract.cli import migrate, migrating
 from pgcontract.errors import UsageError
-from pgcontract.signs import signed
+from pgcontract.signs import count, signed
 
 if TYPE_CHECKING:
     from pgcontract.migrations import Runner
@@ -32,20 +32,35 @@ def repair(
             help="Forget this unfinished `-- no-transaction` migration, after its INVALID indexes are dropped.",
         ),
     ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--forget",
+            metavar="NAME",
+            help="Remove this migration's record, where its file is gone: nothing is run, and what it has made stays. "
+            "May be repeated.",
+        ),
+    ] = None,
     wait: migrate.Wait = migrating.WAIT_SECONDS,
     lock_timeout: migrate.LockTimeout = None,
 ) -> None:
     """Put records right that no longer fit: nothing is repaired but what is named.
 
     Example: pgcontract migrate repair schema/shop --accept 3 --lock-timeout 5
+
+    Example: pgcontract migrate repair schema/shop --forget 007-never-merged
     """
-    if not accept and clear is None:
+    if not accept and not forget and clear is None:
         raise UsageError(
-            "Repair what?", remedy="give --accept N or --clear N; `pgcontract migrate status` shows what is not right"
+            "Repair what?",
+            remedy="give --accept N, --clear N or --forget NAME; `pgcontract migrate status` shows what is not right",
         )
     runner = _runner(path, dsn, wait, lock_timeout)
     for name in runner.accept(accept) if accept else ():
         typer.echo(signed("good", "accepted   ", f" {name}: the file as it is now is what was applied"))
+    for name in runner.forget(forget) if forget else ():
+        told = "no record any more, and nothing was run: what it has made stays in the database"
+        typer.echo(signed("good", "forgotten  ", f" {name}: {told}"))
     if clear is None:
         return
     cleared = runner.clear(clear)
@@ -53,7 +68,7 @@ def repair(
         typer.echo(signed("good", "dropped    ", f" the invalid index {index}"))
     typer.echo(signed("good", "cleared    ", f" {cleared.name}"))
     if cleared.finished:
-        typer.echo(f"Its first {cleared.finished} statement(s) had finished, and stay in the database.")
+        typer.echo(f"{count(cleared.finished, 'statement')} of it had finished: what that did stays in the database.")
 
 
 def baseline(

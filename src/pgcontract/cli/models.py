@@ -69,12 +69,12 @@ def _source(system: System, path: Path, choice: ServerChoice) -> str:
 
     if system.contract.exists():
         contract = read(system.contract)
-        return source(contract.system, contract.catalog, system.models)
+        return source(contract.system, contract.catalog, system.models, system.secrets)
     options.console(error=True).print(
         f"{path} has no {system.contract.name}: its schema is made on a server of its own.", markup=False
     )
     with ephemeral(system, choice) as stage:
-        return source(system.name, stage.read_catalog(), system.models)
+        return source(system.name, stage.read_catalog(), system.models, system.secrets)
 
 
 def _written(file: Path, text: str, *, again: str | None) -> bool:

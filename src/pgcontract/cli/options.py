@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pgcontract.cli.given import alone, writable
 from pgcontract.cli.given import chosen as chosen  # noqa: PLC0414 - exported
-from pgcontract.cli.given import writable
 from pgcontract.cli.given import write_result as write_result  # noqa: PLC0414 - exported
 
 if TYPE_CHECKING:
@@ -40,10 +40,23 @@ PgBin = Annotated[
     Path | None, typer.Option("--pg-bin", metavar="FOLDER", help="The folder that holds postgres and initdb.")
 ]
 NoInstall = Annotated[bool, typer.Option("--no-install", help="Never fetch PostgreSQL; use what is there.")]
+
+
+def _result_file(context: typer.Context, path: Path | None) -> Path | None:
+    # looked at before minutes of work are done in vain
+    context.with_resource(alone(path))
+    return writable(path)
+
+
 JsonFile = Annotated[
     Path | None,
-    # looked at before minutes of work are done in vain
-    typer.Option("--json", metavar="FILE", help="Write the result there, as JSON.", callback=writable),
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the result there, as JSON; - for the standard output, where nothing else stands then.",
+        show_default=False,
+        callback=_result_file,
+    ),
 ]
 Existing = Annotated[
     str | None,

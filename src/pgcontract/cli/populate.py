@@ -167,7 +167,7 @@ def _lines() -> Tell:
         tenth = LINES_A_TABLE * done // max(rows, 1)
         if told.get(table) != tenth and done:
             told[table] = tenth
-            typer.echo(f"{table}: {done} of {rows} rows after {time.monotonic() - started:.0f} s", err=True)
+            typer.echo(f"{table}: {done:,} of {count(rows, 'row')} after {time.monotonic() - started:.0f} s", err=True)
 
     return tell
 

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.cli import migrate, migrating, options
-from pgcontract.cli.given import writable
+from pgcontract.cli import migrating, options
 from pgcontract.errors import UsageError
 from pgcontract.report.layout import Cell, Column, indented, marked, sum_up
 from pgcontract.report.layout import table as fitted
+from pgcontract.signs import count
 
 if TYPE_CHECKING:
     from pgcontract.ephemeral import ServerChoice
@@ -38,7 +38,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
             help="Also run each migration on tables with N rows of the schema before it, and see whether they survive.",
         ),
     ] = 0,
-    json: migrate.JsonFile = None,
+    json: options.JsonFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what failed.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every lock, also those of rollbacks.")] = False,
 ) -> None:
@@ -51,8 +51,6 @@ def rehearse(  # noqa: PLR0913, PLR0917 - a command's options
     paths = options.chosen(path)
     if json is not None and len(paths) > 1:
         raise UsageError("--json takes one system's result.", seen=str(len(paths)), remedy="Give a PATH.")
-    if json != migrating.STDOUT:
-        writable(json)
     choice = ServerChoice(pg, None, pg_bin, install=not no_install, progress=options.installing())
     clean = [_rehearse(p, choice, rows, json, quiet=quiet, verbose=verbose) for p in paths]
     raise typer.Exit(0 if all(clean) else 1)
@@ -71,9 +69,7 @@ def _rehearse(path: Path, choice: ServerChoice, rows: int, json: Path | None, *,
     with progress:
         result = run(system, choice, rows=rows, started=started, found=lambda _: progress.advance(task))
     if json is not None:
-        migrating.write_json(json, result.as_json())
-    if json == migrating.STDOUT:
-        return result.clean
+        options.write_result(json, result.as_json())
     show(options.console(), result, str(path), quiet=quiet, verbose=verbose)
     return result.clean
 
@@ -98,7 +94,7 @@ def show(console: Console, result: Rehearsal, path: str, *, quiet: bool, verbose
 
 def table(console: Console, result: Rehearsal, *, verbose: bool) -> Table:
     """A migration a line, and one for each other table that it locks against somebody."""
-    times = ["up", "down"] + ([f"up, {result.rows:,} rows"] if result.rows else [])
+    times = ["up", "down"] + ([f"up, {count(result.rows, 'row')}"] if result.rows else [])
     columns = [Column("migration", fold=True), *(Column(heading, right=True) for heading in times)]
     columns += [Column("rows")] if result.rows else []
     # where they do not fit, they go on in the next line: nothing is cut off
@@ -116,9 +112,9 @@ def summary(result: Rehearsal, path: str) -> str:
     """The last line."""
     total = len(result.steps) + len(result.left_out)
     clean = sum(not step.failures for step in result.steps)
-    counts = [f"{clean} of {total} {'migration' if total == 1 else 'migrations'} rehearsed without a failure"]
+    counts = [f"{clean} of {count(total, 'migration')} rehearsed without a failure"]
     counts += [f"{len(result.left_out)} left out"] if result.left_out else []
-    rows = f" and {result.rows:,} rows a table" if result.rows else ""
+    rows = f" and {count(result.rows, 'row')} a table" if result.rows else ""
     return f"{path}: {', '.join(counts)}, on PostgreSQL {result.postgresql}{rows} in {result.seconds:.1f} s"
 
 

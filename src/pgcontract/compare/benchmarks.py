@@ -14,6 +14,7 @@ from pgcontract.compare.result import Compared, Result
 from pgcontract.compare.statistics import unpaired
 from pgcontract.errors import UsageError
 from pgcontract.queries import DEFAULT_SLOWER
+from pgcontract.signs import count
 
 FEWEST: Final = 5
 """Rounds of which a median can be told to lie apart from another; pytest-benchmark makes as many unless it is told."""
@@ -42,7 +43,7 @@ def compare_benchmarks(a: Path, b: Path, *, floor: float = DEFAULT_SLOWER) -> Re
     if not common:
         raise UsageError(
             "The two files have no benchmark in common.",
-            where=f"{a}: {len(of_a.benchmarks)} benchmarks; {b}: {len(of_b.benchmarks)} benchmarks",
+            where=f"{a}: {count(len(of_a.benchmarks), 'benchmark')}; {b}: {count(len(of_b.benchmarks), 'benchmark')}",
             remedy="Compare two runs of the same tests.",
         )
     warnings = ["A and B were not measured in turns: what else the machine did may be all of a difference"]
@@ -123,7 +124,7 @@ def _machine(info: Any) -> str:
 def _compared(name: str, a: Recorded, b: Recorded, floor: float) -> Compared:
     threshold = b.slower or floor
     if min(len(a.seconds), len(b.seconds)) < FEWEST:
-        note = f"{len(a.seconds)} rounds in A, {len(b.seconds)} in B: fewer than {FEWEST} tell nothing"
+        note = f"{count(len(a.seconds), 'round')} in A, {len(b.seconds)} in B: fewer than {FEWEST} tell nothing"
         return Compared(name, threshold, note=note)
     typical_a, typical_b = (1000 * median(one.seconds) for one in (a, b))
     estimate = unpaired(a.seconds, b.seconds)

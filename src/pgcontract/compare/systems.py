@@ -21,6 +21,7 @@ from pgcontract.execution.filling import filled
 from pgcontract.execution.readiness import SETTINGS, readied
 from pgcontract.execution.values import values_of
 from pgcontract.queries import DEFAULT_SLOWER, Query, QueryError, queries_of, read_query
+from pgcontract.signs import count
 
 ROWS: Final = 10_000
 BORROWED: Final = "A's file of this query cannot be read: B's is asked of both"
@@ -129,7 +130,7 @@ class Rivals:
 
         pair = compared(opened, floor=floor, blocks=self.effort.blocks)
         # the time of another answer says nothing of this one's
-        others = [f"{a} rows in A, {b} in B" for a, b in sorted(answers) if a != b]
+        others = [f"{count(a, 'row')} in A, {b:,} in B" for a, b in sorted(answers) if a != b]
         return Compared(
             of_b.name,
             floor,
@@ -200,7 +201,7 @@ def _common(a: Side, b: Side, of_a: Collection[str], of_b: Collection[str], only
     if not common:
         raise UsageError(
             "The two have no hot query in common.",
-            where=f"{a.label}: {len(of_a)} queries; {b.label}: {len(of_b)} queries",
+            where=f"{a.label}: {count(len(of_a), 'query')}; {b.label}: {count(len(of_b), 'query')}",
             remedy="Put queries of the same file name into both systems' queries folders.",
         )
     if unknown := sorted(set(only) - common):

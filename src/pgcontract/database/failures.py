@@ -13,12 +13,17 @@ from pgcontract.errors import ConnectionLost, OutcomeUnknown, QueryError
 
 # serialization_failure and deadlock_detected: the same transaction may well succeed when it is run again
 TRANSIENT: Final = frozenset({"40001", "40P01"})
+_SYNTAX: Final = "42601"
+_ALONE: Final = "correct the text; of several statements, give each a query of its own, in `tx()` together"
 # what the server says of a statement's text: names of tables, columns and functions, and no values
 _OF_THE_TEXT: Final = "42"
 
 
-def failure(error: psycopg.Error, query: str, *, lost: bool) -> QueryError:
-    """What has become of a query; ``lost``: the connection is of no use any more."""
+def failure(error: psycopg.Error, query: str, *, lost: bool, several: bool = False) -> QueryError:
+    """What has become of a query; ``lost``: the connection is of no use any more.
+
+    ``several``: its text may be several statements, which the server refuses as it does any mistake in a text.
+    """
     state = error.sqlstate
     kind = type(error).__name__ + (f" ({state})" if state else "")
     if lost:
@@ -39,7 +44,13 @@ def failure(error: psycopg.Error, query: str, *, lost: bool) -> QueryError:
         constraint=diag.constraint_name,
         datatype=diag.datatype_name,
         seen=(diag.message_primary or str(error)) if told else None,
-        remedy="run the whole transaction again" if state in TRANSIENT else None,
+        remedy=(
+            "run the whole transaction again"
+            if state in TRANSIENT
+            else _ALONE
+            if several and state == _SYNTAX
+            else None
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from pgcontract.database.settings import Settings
 from pgcontract.database.status import ConnectionStatus
 from pgcontract.database.transactions import Isolation, Transaction, block, isolated
 from pgcontract.errors import PoolExhausted, QueryError, ServerError, UsageError
+from pgcontract.signs import count
 
 T = TypeVar("T")
 
@@ -134,8 +135,13 @@ class Database(Queries):
         """Do the work in a transaction; after a serialization failure or a deadlock, all of it again.
 
         The work must be fit to be done twice: what it does outside the database stays done. Raises the last failure
-        after so many retries.
+        after so many retries, UsageError for a number of them that cannot be.
         """
+        # True is 1 to Python, and a slip to everybody else
+        if type(retries) is not int or retries < 0:
+            raise UsageError(
+                "retries is no number of times", seen=repr(retries), remedy="give a whole number from 0 on"
+            )
         attempt = 0
         while True:
             try:
@@ -207,7 +213,7 @@ class Database(Queries):
         raise found
 
     def _nothing_came(self, query: str) -> ServerError:
-        waited = f"{self.settings.connect_seconds:g} seconds"
+        waited = count(self.settings.connect_seconds, "second")
         where = f"{self._where}, query {query}"
         if self._lent >= self.settings.max_size:
             return PoolExhausted(

@@ -7,7 +7,7 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, Final, LiteralString, NamedTuple, TypeAlias, TypeVar, overload
 
@@ -18,6 +18,7 @@ from psycopg.rows import class_row, tuple_row
 
 from pgcontract.database.failures import failure, unfit
 from pgcontract.errors import QueryError, WrongRowCount
+from pgcontract.signs import count
 
 T = TypeVar("T")
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -27,6 +28,7 @@ Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 logger = logging.getLogger("pgcontract.database")
 
 UNNAMED: Final = "(unnamed)"
+_AS_EVER: Final = nullcontext()
 _WRITES: Final = re.compile(
     r"(?: \s | --[^\n]*\n | /\*.*?\*/ )* (?: INSERT | UPDATE | DELETE | MERGE | WITH )\b",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
@@ -54,7 +56,7 @@ _NONE: Final = _Takes("no rows", 0, 0)
 
 
 class Queries(ABC):
-    """Runs queries. ``row`` is a class whose fields have the columns' names; without it, rows are tuples.
+    """Runs queries, each one statement. ``row`` is a class whose fields have the columns' names; else rows are tuples.
 
     ``name`` says in errors and in the log which query it was. All of them raise QueryError, ConnectionLost where the
     connection died, PoolExhausted where none came free, ServerError where the server cannot be reached.
@@ -169,15 +171,18 @@ class Queries(ABC):
         rows: list[Any] = []
         count = 0
         factory: Any = tuple_row if row is None else class_row(row)
+        # with parameters, the driver asks in the way that takes one statement only
+        alone = not parameters and _may_be_several(text)
         with connection.cursor(row_factory=factory) as cursor:
             try:
-                cursor.execute(text, parameters or None)
+                with connection.pipeline() if alone else _AS_EVER:
+                    cursor.execute(text, parameters or None)
                 count = cursor.rowcount
                 # not `description`, which makes a description of every column
                 if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.TUPLES_OK:
                     rows = cursor.fetchall()
             except psycopg.Error as error:
-                found = failure(error, name, lost=connection.closed)
+                found = failure(error, name, lost=connection.closed, several=_may_be_several(text))
             except TypeError:
                 if row is None or cursor.description is None:
                     raise
@@ -191,8 +196,8 @@ class Queries(ABC):
         return rows, count
 
 
-def _log(name: str, text: Statement, seconds: float, error: QueryError | None, count: int) -> None:
-    outcome = f"{max(count, 0)} rows" if error is None else f"failed ({error.sqlstate or type(error).__name__})"
+def _log(name: str, text: Statement, seconds: float, error: QueryError | None, number: int) -> None:
+    outcome = count(max(number, 0), "row") if error is None else f"failed ({error.sqlstate or type(error).__name__})"
     logger.info("%s: %.1f ms, %s: %s", name, seconds * 1000, outcome, " ".join(shown(text).split()))
 
 
@@ -213,6 +218,19 @@ def _part(part: sql.Composable) -> str:
 
 def _writes(text: Statement) -> bool:
     return _says_that_it_writes(text if isinstance(text, str) else shown(text))
+
+
+def _may_be_several(text: Statement) -> bool:
+    return _has_semicolons(text if isinstance(text, str) else shown(text))
+
+
+@lru_cache(maxsize=1024)
+def _has_semicolons(text: str) -> bool:
+    """Whether one stands elsewhere than at the end: then the server is asked in a pipeline, which takes one statement.
+
+    As the driver sends a text without parameters otherwise, several would all be run, and all results but one be lost.
+    """
+    return ";" in text.rstrip().removesuffix(";")
 
 
 @lru_cache(maxsize=1024)

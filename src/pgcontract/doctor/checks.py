@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -190,7 +191,8 @@ def migrations(wanted: Wanted, status: Status | str | None) -> Iterator[Check]:
     accept = command.format("repair") + "".join(f" --accept {_number(name)}" for name in of["edited"])
     remedy = f"take the edit back and write a new migration; or {accept}, where the database has what it says"
     yield _check("edited migrations", _some(of["edited"]), not of["edited"], remedy)
-    remedy = "bring the files back from version control"
+    forget = command.format("repair") + "".join(f" --forget {shlex.quote(name)}" for name in of["missing"])
+    remedy = f"bring the files back from version control; or forget for good what has none: {forget}"
     yield _check("missing files", _some(of["missing"]), not of["missing"], remedy)
     moved = [entry for entry in status.entries if entry.recorded_as is not None]
     keep = command.format("repair") + "".join(f" --accept {_number(entry.recorded_as or '')}" for entry in moved)

@@ -17,6 +17,7 @@ from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.migrations import Status, runner_of
 from pgcontract.migrations.files import load_directory
 from pgcontract.migrations.reading import read_text
+from pgcontract.migrations.session import default_of
 from pgcontract.system import System
 
 JSON_FORMAT: Final = 1
@@ -66,13 +67,13 @@ def examine(dsn: str, system: System, path: str) -> Examination:
     address = address or "the default server"
     try:
         connection = psycopg.connect(
-            make_conninfo(**{"connect_timeout": _CONNECT_SECONDS, **given}),
+            make_conninfo(**{"connect_timeout": default_of("connect_timeout") or _CONNECT_SECONDS, **given}),
             autocommit=True,
             # a database of another encoding would answer in bytes
             client_encoding="UTF8",
             application_name="pgcontract doctor",
         )
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         # what libpq says of several addresses stands in several lines
         seen = " ".join(str(error).split())
         database, user = (quoted(str(given[key])) if given.get(key) else "..." for key in ("dbname", "user"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from pgcontract.execution.measured import Checked, Measured
+from pgcontract.signs import count
 
 TOLERANCE: Final = 1.25
 SLACK: Final = 2
@@ -33,8 +34,8 @@ def with_growth(checked: Iterable[Checked]) -> list[Checked]:
             explained = measured.indexes - start.indexes
             if grown > TOLERANCE * max(explained, 0) + measured.levels + SLACK and not one.limited:
                 said = (
-                    f"{grown} pages more of indexes than on fewer rows, where {max(explained, 0)} by its rows and"
-                    f" {measured.levels} by its indexes' levels are explained"
+                    f"{count(grown, 'page')} more of indexes than on fewer rows, where {max(explained, 0)} by its rows"
+                    f" and {measured.levels} by its indexes' levels are explained"
                 )
                 judged.append(replace(measured, problems=(*measured.problems, said)))
             else:

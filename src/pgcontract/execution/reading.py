@@ -13,6 +13,7 @@ from pgcontract.plans.bounds import Bound, Facts, bound_of
 from pgcontract.plans.judging import SORTS, Promised, broken
 from pgcontract.plans.tree import Plan, lines
 from pgcontract.queries import Query
+from pgcontract.signs import count
 
 LARGEST: Final = SIZES[0]
 Asked: TypeAlias = tuple[str, Sequence[str]]
@@ -105,7 +106,7 @@ def _judged(database: Database, query: Query, asked: Asked, found: Executed, lea
 def row_problems(query: Query, rows: int) -> list[str]:
     """What is wrong with the number of rows."""
     if query.rows_at_most is not None and rows > query.rows_at_most:
-        return [f"{rows} rows, and at most {query.rows_at_most} are promised"]
+        return [f"{count(rows, 'row')}, and at most {query.rows_at_most} are promised"]
     if query.rows_exactly is not None and rows != query.rows_exactly:
-        return [f"{rows} rows, and exactly {query.rows_exactly} are promised"]
+        return [f"{count(rows, 'row')}, and exactly {query.rows_exactly} are promised"]
     return []

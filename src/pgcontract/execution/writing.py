@@ -17,6 +17,7 @@ from pgcontract.plans.bounds import Facts
 from pgcontract.plans.judging import LARGE, broken
 from pgcontract.plans.tree import Plan, lines
 from pgcontract.queries import Query
+from pgcontract.signs import count
 
 TIMES: Final = 3
 # what this session has counted since it last reported to the others, which it does between transactions only; tables
@@ -133,7 +134,8 @@ def _problems(database: Database, query: Query, plan: Plan, counted: Counted, pr
     uses = [name for name in promised if name not in scanned]
     found = list(broken(plan, structure(database, query, uses, Facts())))
     found += [
-        f"{name} is read from end to end by a trigger, a foreign key or a function: {database.pages[name]} pages"
+        f"{name} is read from end to end by a trigger, a foreign key or a function: "
+        f"{count(database.pages[name], 'page')}"
         for name in counted.scans
         if name in counted.tables and database.pages[name] > LARGE
         if not any(node.kind == "Seq Scan" and node.relation == name for node in plan.root.walk())

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import conninfo
 
 from pgcontract.errors import ServerError, UsageError
+from pgcontract.migrations.session import default_of
 from pgcontract.server.finding import folders
 from pgcontract.server.versions import SUPPORTED
 from pgcontract.system import System
@@ -76,7 +77,7 @@ def _given(dsn: str) -> Mapping[str, Any]:
 def _looked_at(dsn: str) -> tuple[Mapping[str, Any], int, str]:
     """The connection's parts, the server's major and the database's name."""
     given = _given(dsn)
-    patience = given.get("connect_timeout", CONNECT_SECONDS)
+    patience = given.get("connect_timeout") or default_of("connect_timeout") or CONNECT_SECONDS
     try:
         with psycopg.connect(
             dsn, application_name="pgcontract", connect_timeout=patience, options=_options(given)
@@ -96,7 +97,7 @@ def _place(given: Mapping[str, Any]) -> str:
 
 
 def _options(given: Mapping[str, Any]) -> str:
-    return f"{given.get('options', '')} {_READ_ONLY}".strip()
+    return f"{given.get('options') or default_of('options')} {_READ_ONLY}".strip()
 
 
 def pg_dump(major: int, pg_bin: Path | None) -> str:

@@ -13,6 +13,7 @@ from pgcontract.promises.base import Direction
 from pgcontract.rows.oracle import Refusal
 from pgcontract.rows.statements import Statement
 from pgcontract.session import Answer, Session
+from pgcontract.signs import count
 from pgcontract.sql import SqlError, line_of, parsed_statements, scan
 from pgcontract.system import System
 
@@ -88,7 +89,7 @@ def _read(path: Path) -> Invariant:
         raise InvariantError(
             "An invariant is one query.",
             where=str(path),
-            seen=f"{len(found)} statements" if found else "no statement",
+            seen=count(len(found), "statement") if found else "no statement",
             remedy="Write one SELECT; put other claims into files of their own.",
         )
     ((statement, tree),) = found

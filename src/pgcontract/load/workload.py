@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pgcontract.errors import PgContractError
 from pgcontract.queries import Query, queries_of
+from pgcontract.signs import count
 from pgcontract.sql import SqlError, parse, scan
 from pgcontract.system import System
 
@@ -145,7 +146,9 @@ class _Reading:
             step = Step(where, self._sql(f"{where}.sql", found["sql"]), tuple(names), each)
         wanted = max((int(token.text[1:]) for token in scan(step.sql) if token.kind == "PARAM"), default=0)
         if wanted != len(names):
-            raise self._wrong(f"{where}.with", names, f"{step.title} has {wanted} parameters: name a value for each.")
+            raise self._wrong(
+                f"{where}.with", names, f"{step.title} has {count(wanted, 'parameter')}: name a value for each."
+            )
         return step
 
     def _sql(self, where: str, text: Any) -> str:
@@ -156,7 +159,7 @@ class _Reading:
         except SqlError as error:
             raise self._wrong(where, error.message, "Correct the SQL.") from error
         if len(found.stmts) != 1:
-            raise self._wrong(where, f"{len(found.stmts)} statements", "Write one.")
+            raise self._wrong(where, count(len(found.stmts), "statement"), "Write one.")
         return text
 
     def _table(self, found: Mapping[str, Any], key: str) -> dict[str, Any]:

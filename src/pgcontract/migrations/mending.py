@@ -1,4 +1,4 @@
-"""What a person asks for where records and reality differ: to adopt a database, accept an edit, clear a failure."""
+"""What a person asks for where records and reality differ: to adopt, accept, clear and forget."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pgcontract.errors import MigrationError, UsageError
 from pgcontract.migrations import foreign
+from pgcontract.migrations.order import renamed_file
 from pgcontract.migrations.reading import Source
 from pgcontract.migrations.session import Connection
 from pgcontract.migrations.steps import drop_index, invalid_indexes
@@ -113,6 +114,39 @@ def accept(table: TrackingTable, files: Sequence[Source], numbers: Collection[in
         table.accept(record.name, source)
         accepted.append(source.name)
     return tuple(accepted)
+
+
+def forget(table: TrackingTable, files: Sequence[Source], names: Collection[str]) -> tuple[str, ...]:
+    """Remove the records of migrations that have no file any more. In a transaction; what they have made stays.
+
+    Raises UsageError for one that has a file, is not recorded, or has not finished; MigrationError for a renamed file.
+    """
+    records = {record.name: record for record in table.records() or ()}
+    there = {source.name for source in files}
+    for name in names:
+        record = records.get(name)
+        if record is None:
+            raise UsageError(
+                "No migration of that name is recorded",
+                seen=name,
+                remedy=f"without a file are: {', '.join(n for n in records if n not in there) or 'none'}",
+            )
+        if name in there:
+            raise UsageError(
+                "The file of this migration is there", seen=name, remedy="undo it with `pgcontract migrate down`"
+            )
+        if record.state not in {"applied", "baseline"}:
+            raise UsageError(
+                "The migration has not finished",
+                seen=name,
+                remedy=f"clear it with `pgcontract migrate repair --clear {record.number}`",
+            )
+        if (other := renamed(record, files, records)) is not None:
+            raise renamed_file(record, other)
+    forgotten = tuple(name for name in records if name in set(names))
+    for name in forgotten:
+        table.remove(name)
+    return forgotten
 
 
 def clear(connection: Connection, table: TrackingTable, files: Sequence[Source], number: int) -> Cleared:

@@ -25,7 +25,7 @@ def pending(
     known = {record.name for record in records}
     for record in records:
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
-            raise _renamed(record, other)
+            raise renamed_file(record, other)
         check_record(record, by_name.get(record.name), allow)
     applied = {record.name for record in records if record.state != "started"}
     latest = max((record.number for record in records), default=-1)
@@ -55,7 +55,8 @@ def check_record(record: Record, source: Source | None, allow: Collection[Overri
             raise MigrationError(
                 "The file of an applied migration is missing",
                 seen=record.name,
-                remedy="bring the file back, or go on without it with --allow-missing",
+                remedy="bring the file back; go on once with --allow-missing, or for good with "
+                f"`pgcontract migrate repair --forget {record.name}`",
             )
     elif record.checksum != source.checksum:
         if record.state == "started":
@@ -83,9 +84,10 @@ def to_undo(
     to: int | None,
     allow: Collection[Override],
 ) -> tuple[Migration, ...]:
-    """The last ``steps`` applied migrations, latest first (fewer where fewer are), or all later than number ``to``.
+    """The last ``steps`` applied migrations, latest first, or all later than number ``to``.
 
-    Raises UsageError for fewer than one step, MigrationError where one of them cannot be undone.
+    With neither it is the last one, where there is any. Raises UsageError for fewer than one step, or for more than are
+    applied; MigrationError where one of them cannot be undone.
     """
     if to is not None:
         if to != 0 and to not in {record.number for record in records}:
@@ -94,16 +96,27 @@ def to_undo(
             )
         latest_first = [record for record in reversed(records) if record.number > to]
     else:
-        steps = 1 if steps is None else steps
-        if steps < 1:
-            raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
-        latest_first = list(reversed(records))[:steps]
+        if steps is not None:
+            _check_steps(steps, len(records))
+        latest_first = list(reversed(records))[: steps or 1]
     by_name = {source.name: source for source in files}
     known = {record.name for record in records}
     for record in latest_first:
         if record.name not in by_name and (other := renamed(record, files, known)) is not None:
-            raise _renamed(record, other)
+            raise renamed_file(record, other)
     return tuple(_undoable(record, by_name.get(record.name), allow) for record in latest_first)
+
+
+def _check_steps(steps: int, applied: int) -> None:
+    if steps < 1:
+        raise UsageError("Nothing to undo", seen=str(steps), remedy="undo one migration or more")
+    if steps > applied:
+        # a slip of the finger, or another database than was meant: either way not what was asked for
+        raise UsageError(
+            "Fewer migrations are applied than are to be undone",
+            seen=f"{steps}, and {applied or 'none'} {'is' if applied < 2 else 'are'} applied",
+            remedy=f"undo {applied} or fewer, or all with --to 0" if applied else None,
+        )
 
 
 def _written(migration: Migration) -> Migration:
@@ -118,7 +131,8 @@ def _written(migration: Migration) -> Migration:
     return migration
 
 
-def _renamed(record: Record, source: Source) -> MigrationError:
+def renamed_file(record: Record, source: Source) -> MigrationError:
+    """The error for a file that is called otherwise than it was when it was applied."""
     return MigrationError(
         "The file of an applied migration was renamed",
         where=str(source.path),
@@ -139,7 +153,8 @@ def _undoable(record: Record, source: Source | None, allow: Collection[Override]
         raise MigrationError(
             "The file of an applied migration is missing",
             seen=record.name,
-            remedy="bring the file back: what cannot be read cannot be undone",
+            remedy="bring the file back: what cannot be read cannot be undone; or, once it is undone by hand, "
+            f"`pgcontract migrate repair --forget {record.name}`",
         )
     if record.checksum != source.checksum and "edited" not in allow:
         raise MigrationError(

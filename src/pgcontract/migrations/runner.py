@@ -103,7 +103,7 @@ class Runner:
         """Undo the last ``steps`` applied migrations (one), or all after number ``to``. Raises as ``up`` does.
 
         The latest comes first. Nothing is touched where one of them has no file, an edited one, or nothing in its
-        rollback section.
+        rollback section; nor, with UsageError, where fewer than ``steps`` are applied.
         """
         files = sources(self._directory)
         with self._locked() as (connection, lookout):
@@ -137,6 +137,17 @@ class Runner:
         files = sources(self._directory)
         with self._locked() as (connection, _), connection.transaction():
             return mending.accept(TrackingTable(connection, self._table), files, numbers)
+
+    def forget(self, names: Collection[str]) -> tuple[str, ...]:
+        """Remove the records of migrations whose files are gone; gives their names. Nothing is run or undone.
+
+        Raises UsageError for one that has a file, is not recorded or not finished, MigrationError for a renamed one.
+        """
+        from pgcontract.migrations import mending  # noqa: PLC0415 - seldom needed
+
+        files = sources(self._directory)
+        with self._locked() as (connection, _), connection.transaction():
+            return mending.forget(TrackingTable(connection, self._table), files, names)
 
     def clear(self, number: int) -> Cleared:
         """Forget a migration outside a transaction that has not finished; its INVALID indexes are dropped first.

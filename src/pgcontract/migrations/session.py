@@ -16,6 +16,7 @@ from psycopg.pq import Conninfo, TransactionStatus
 
 from pgcontract.errors import MigrationError, ServerError, UsageError
 from pgcontract.names import Name
+from pgcontract.signs import count
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -43,7 +44,7 @@ def connect(dsn: str, settings: Mapping[str, str]) -> Connection:
         raise UsageError(
             "The DSN cannot be read", remedy="write postgresql://user@host:port/database or key=value pairs"
         ) from None
-    options = [str(given.get("options") or _default_options())]
+    options = [str(given.get("options") or default_of("options"))]
     options += [f"-c {name}={_escaped(value)}" for name, value in settings.items()]
     try:
         connection = psycopg.connect(
@@ -53,7 +54,8 @@ def connect(dsn: str, settings: Mapping[str, str]) -> Connection:
             application_name=APPLICATION_NAME,
             prepare_threshold=None,
         )
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
+        # also the driver's own, of a part that it cannot read
         raise ServerError(
             "No connection to the database",
             where=_address(given),
@@ -61,6 +63,15 @@ def connect(dsn: str, settings: Mapping[str, str]) -> Connection:
             remedy="check the DSN, and that the server runs and lets this user in",
         ) from error
     return connection
+
+
+def default_of(keyword: str) -> str:
+    """What libpq takes for a part of a connection that nobody names: PGOPTIONS, PGCONNECT_TIMEOUT and the like.
+
+    It asks for them only where it is given none, and so they would be lost where a command has a part of its own.
+    """
+    found = next((one.val for one in Conninfo.get_defaults() if one.keyword == keyword.encode()), None)
+    return (found or b"").decode()
 
 
 def prepare_session(connection: Connection) -> None:
@@ -92,7 +103,7 @@ def locked(connection: Connection, table: Name, timeout: float) -> Iterator[None
     while not _scalar(connection, "SELECT pg_try_advisory_lock(%s)", key):
         if time.monotonic() >= deadline:
             raise MigrationError(
-                f"Somebody else has been migrating this database for {timeout:g} seconds",
+                f"Somebody else has been migrating this database for {count(timeout, 'second')}",
                 where=f"the lock of {table}",
                 seen=_holders(connection, key),
                 remedy="wait for them to finish, or end their session with pg_terminate_backend",
@@ -170,12 +181,6 @@ def _scalar(connection: Connection, query: str, *parameters: object) -> Any:
 def _address(given: Mapping[str, Any]) -> str:
     words = [f"{key} {given[key]}" for key in ("host", "port", "dbname", "user") if given.get(key)]
     return ", ".join(words) or "the default server"
-
-
-def _default_options() -> str:
-    # PGOPTIONS and the like: libpq asks for them only where it is given none, and so they would be lost
-    found = next((one.val for one in Conninfo.get_defaults() if one.keyword == b"options"), None)
-    return (found or b"").decode()
 
 
 def _escaped(value: str) -> str:

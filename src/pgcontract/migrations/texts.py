@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pgcontract.errors import MigrationError
+from pgcontract.signs import count
 from pgcontract.sql import SqlError, Statement, line_of, parse, scan, split
 
 MARKER: Final = "-- ROLLBACK"
@@ -55,7 +56,7 @@ def marker_of(path: Path, text: str) -> tuple[tuple[int, int] | None, tuple[Stat
     if len(places) > 1:
         told = ", ".join(str(line_of(text, start)) for start, _ in places)
         raise MigrationError(
-            f"The file has {len(places)} lines `{MARKER}`",
+            f"The file has {count(len(places), 'line')} `{MARKER}`",
             where=f"{path}, lines {told}",
             remedy="keep the one that stands between what `up` and what `down` runs",
         )

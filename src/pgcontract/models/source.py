@@ -19,6 +19,7 @@ from pgcontract.models.choices import choices
 from pgcontract.models.helpers import HELPERS, IMPORTS
 from pgcontract.models.registering import Registered, registered
 from pgcontract.models.types import BUILTINS, LOCAL, Annotation, Named, Types
+from pgcontract.names import id_part
 
 _SHORT: Final = 79
 """The shortest line that a formatter is usually told; what is longer might be broken."""
@@ -37,6 +38,7 @@ _RESERVED: Final = frozenset(
             "StrEnum",
             "TypeAlias",
             "dataclass",
+            "field",
             "annotations",
             "register",
         ),
@@ -70,12 +72,25 @@ class _Thing:
     def is_row(self) -> bool:
         return isinstance(self.made_of, Table | View) and not self.is_value
 
+    @property
+    def columns(self) -> Sequence[Column]:
+        match self.made_of:
+            case Enum():
+                return ()
+            case Composite():
+                return self.made_of.attributes
+            case _:
+                return self.made_of.columns
 
-def source(system: str, catalog: Catalog, called: Mapping[str, str] | None = None) -> str:
+
+def source(
+    system: str, catalog: Catalog, called: Mapping[str, str] | None = None, secrets: Collection[str] = ()
+) -> str:
     """The module's text: an enum a class, a composite type a class, a table, view or materialised view a class.
 
     A partition's rows are its parent's. ``called`` are names of classes, by tables and types, where others are wanted
-    than their own in the singular. Raises UsageError where there is no such thing, or no class can be called so.
+    than their own in the singular. ``secrets`` are columns, as ``users.password_hash``, that no repr shows. Raises
+    UsageError where there is no such thing, or no class can be called so.
     """
     every: list[Table | View] = [*catalog.tables, *catalog.views]
     relations: list[Table | View] = [
@@ -100,7 +115,7 @@ def source(system: str, catalog: Catalog, called: Mapping[str, str] | None = Non
         _RESERVED,
     )
     classes = {thing.name: name for thing, name in zip(things, chosen, strict=True) if not thing.is_row}
-    writer = _Writer(Types(catalog, classes), set(chosen))
+    writer = _Writer(Types(catalog, classes), set(chosen), _secret(secrets, things))
     bodies = [writer.of(thing, name) for thing, name in zip(things, chosen, strict=True)]
     if told:
         bodies.append(writer.register(told))
@@ -127,12 +142,31 @@ def _wanted(called: Mapping[str, str], there: Collection[Name]) -> dict[Name, st
     return found
 
 
-class _Writer:
-    """Writes classes, and keeps what they need imported."""
+def _secret(secrets: Collection[str], things: Sequence[_Thing]) -> frozenset[tuple[Name, str]]:
+    """The columns that are named, each by its table, view or type."""
+    known: dict[str, tuple[Name, str]] = {}
+    for thing in things:
+        for column in thing.columns:
+            key = f"{thing.name}.{id_part(column.name)}"
+            known |= dict.fromkeys((key, f"{thing.name.namespace}.{key}"), (thing.name, column.name))
+    for secret in secrets:
+        if secret not in known:
+            raise UsageError(
+                "There is no such column",
+                where="secrets in system.toml",
+                seen=secret,
+                remedy="name it as table.column, or schema.table.column",
+            )
+    return frozenset(known[secret] for secret in secrets)
 
-    def __init__(self, types: Types, classes: Collection[str]) -> None:
+
+class _Writer:
+    """Writes classes, and keeps what they need imported. No repr shows a column that is ``secret``."""
+
+    def __init__(self, types: Types, classes: Collection[str], secret: Collection[tuple[Name, str]]) -> None:
         self._types = types
         self._classes = classes
+        self._secret = secret
         self._imports: set[tuple[str, str]] = set()
         self._modules: set[str] = set()
         self._aliases: set[str] = set()
@@ -144,10 +178,10 @@ class _Writer:
             case Enum():
                 return self._enum(thing.made_of, name)
             case Composite():
-                return self._values(name, thing.made_of.attributes, f"A value of type {names.prose(thing.name.name)}.")
+                return self._values(name, thing, f"A value of type {names.prose(thing.name.name)}.")
             case _ if thing.is_value:
                 words = f"A row of {names.prose(thing.name.name)} as a value: any part of it may be NULL."
-                return self._values(name, thing.made_of.columns, words)
+                return self._values(name, thing, words)
             case _:
                 return self._row(thing.made_of, name)
 
@@ -159,12 +193,13 @@ class _Writer:
         lines += [f"    {member} = {names.literal(label)}" for member, label in zip(members, enum.labels, strict=True)]
         return "\n".join(lines)
 
-    def _values(self, name: str, attributes: Sequence[Column], words: str) -> str:
+    def _values(self, name: str, thing: _Thing, words: str) -> str:
         lines = self._opening(name, words)
-        fields = names.free_fields((a.name for a in attributes), self._taken(()))
+        fields = names.free_fields((a.name for a in thing.columns), self._taken(()))
         lines += [""] * bool(fields)
-        for field, attribute in zip(fields, attributes, strict=True):
-            lines.append(_line(f"    {field}: {self._text(self._types.of(attribute.type), fields)} | None"))
+        for field, attribute in zip(fields, thing.columns, strict=True):
+            shown = f"{self._text(self._types.of(attribute.type), fields)} | None"
+            lines.append(_line(f"    {field}: {shown}{self._kept_out(thing.name, attribute, fields)}"))
         return "\n".join(lines)
 
     def _row(self, relation: Table | View, name: str) -> str:
@@ -183,8 +218,15 @@ class _Writer:
             else:
                 shown = self._text(self._types.of(column.type, holds_null=column.name not in null_free), fields)
             null = "" if column.not_null or self._refuses_null(relation, column) else " | None"
-            lines.append(_line(f"    {field}: {shown}{'' if shown == 'Any' else null}"))
+            kept_out = self._kept_out(relation.name, column, fields)
+            lines.append(_line(f"    {field}: {shown}{'' if shown == 'Any' else null}{kept_out}"))
         return "\n".join(lines)
+
+    def _kept_out(self, owner: Name, column: Column, fields: Collection[str]) -> str:
+        """What keeps a secret's field out of its class's repr, which ends up in logs and tracebacks."""
+        if (owner, column.name) not in self._secret:
+            return ""
+        return f" = {self._named(Named('dataclasses', 'field'), fields)}(repr=False)"
 
     def _choice(self, wanted: str, listed: Sequence[str], fields: Collection[str]) -> str:
         """A name for the texts that a column may hold."""
@@ -267,6 +309,7 @@ class _Writer:
 
 _QUALIFIED: Final = {
     BUILTINS: "builtins",
+    "dataclasses": "dataclasses",
     "datetime": "datetime",
     "decimal": "decimal",
     "typing": "typing",

@@ -15,6 +15,7 @@ from typing import Final
 
 from pgcontract.plans.judging import LARGE, PAGES_A_LOOKUP
 from pgcontract.plans.tree import Node, Plan
+from pgcontract.signs import count
 
 MAP_COVERS: Final = 32672
 """Pages of a table of which one page of its visibility map knows."""
@@ -133,13 +134,13 @@ def _node(node: Node, facts: Facts) -> Bound:
     if node.kind == "Bitmap Heap Scan":
         rows = node.rows if answer is None else min(node.rows, answer.rows)
         pages = round(rows) if answer is None or node.loops > 1 else min(answer.pages, round(rows))
-        return Bound(0, pages, 0, (f"{node.relation}: {pages} pages of {rows:.0f} rows",))
+        return Bound(0, pages, 0, (f"{node.relation}: {count(pages, 'page')} of {count(round(rows), 'row')}",))
     if node.kind == "Seq Scan":
         known = facts.tables.get(node.relation or "", TableFacts())
         # to read a large table from end to end is what the bound is there to show
         small = known.pages <= max(LARGE, PAGES_A_LOOKUP * facts.joined.get(node.alias or "", 0))
         pages = known.pages * round(node.loops) if small else 0
-        return Bound(0, pages, 0, (f"{node.relation}: {pages} pages, all of a small table",))
+        return Bound(0, pages, 0, (f"{node.relation}: {count(pages, 'page')}, all of a small table",))
     return Bound()
 
 
@@ -163,7 +164,7 @@ def _index_scan(node: Node, facts: Facts, answer: Visits | None) -> Bound:
         told = f"{heap} of {node.relation}, one a row"
     else:
         heap = min(answer.changes if facts.ordered else answer.pages, round(rows))
-        told = f"{heap} of {node.relation}, where {rows:.0f} rows stand on {answer.pages}"
+        told = f"{heap} of {node.relation}, where {count(round(rows), 'row')} stand on {answer.pages}"
     said = f"{node.index}: {round(loops)} * {index.levels + 1} + {further} leaves; {told}"
     return Bound(descents + further, heap, index.levels, (said,))
 
@@ -187,7 +188,7 @@ def _bitmap_index(node: Node, facts: Facts) -> Bound:
         postings = max(postings, 2 * keys)
     # its first page says whether rows wait that are in no tree yet
     pages = round(node.loops) * (1 + keys * (index.levels + 1)) + postings
-    said = f"{node.index}: 1 + {keys} keys * {index.levels + 1} + {postings} pages of rows"
+    said = f"{node.index}: 1 + {count(keys, 'key')} * {index.levels + 1} + {count(postings, 'page')} of rows"
     return Bound(pages, 0, index.levels * keys, (said,))
 
 

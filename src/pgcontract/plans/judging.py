@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgcontract.plans.tree import Node, Plan
+from pgcontract.signs import count
 
 LARGE = 16
 """A table of more pages is large. PostgreSQL rightly reads a smaller one from end to end: that takes no more than a few
@@ -75,7 +76,7 @@ def _sortable(node: Node, promised: Promised) -> float:
 
 def _node(node: Node, promised: Promised) -> Iterator[str]:
     if node.kind == "Seq Scan" and not promised.small(node):
-        yield f"{node.relation} is read from end to end: {promised.pages[node.relation or '']} pages"
+        yield f"{node.relation} is read from end to end: {count(promised.pages[node.relation or ''], 'page')}"
     if node.kind in SORTS and not promised.sorts:
         large = {below.relation for below in node.walk() if promised.pages.get(below.relation or "", 0) > LARGE}
         given = max(child.rows for child in node.children)

@@ -17,6 +17,7 @@ from pgcontract.populate.parents import Keys
 from pgcontract.populate.postponed import scans
 from pgcontract.populate.recipe import CONSTANT, Kitchen, Recipe, unmade
 from pgcontract.rows.statements import identifier, quote
+from pgcontract.signs import count
 
 Progress = Callable[[Name, int, int], None]
 Check = Callable[[psycopg.Connection[Any]], None]
@@ -172,7 +173,7 @@ def fill(
         if size <= 0 or idle > WASTE or place > WASTE * max(step.rows, MANY):
             if done and not enough:
                 break
-            raise unmade(step, f"only {done} of {step.rows} rows have parents and keys that no other row has")
+            raise unmade(step, f"only {done} of {count(step.rows, 'row')} have parents and keys that no other row has")
         text = recipe.insert(place + 1, place + size, even=even, missing=missing if search else None)
         cursor = connection.execute(text.encode())
         # deferred promises are looked at now, so that what waits for them does not fill the server's memory

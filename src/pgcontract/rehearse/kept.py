@@ -12,6 +12,7 @@ from psycopg import sql
 
 from pgcontract.migrations.session import Connection
 from pgcontract.model import Catalog, Name
+from pgcontract.signs import count
 
 _COLUMNS: Final = """
     SELECT n.nspname, c.relname, a.attname
@@ -150,13 +151,13 @@ def judged(up: Mapping[Name, Fate], down: Mapping[Name, Fate] | None) -> tuple[t
     lost, changed = [], []
     for name, fate in up.items():
         if fate.gone:
-            lost.append(f"{name}: {fate.gone:,} of {fate.rows:,} rows are gone after it")
+            lost.append(f"{name}: {_gone(fate.gone, fate.rows)} after it")
         changed += [f"{name}: {text} after it" for text in _values(fate, fate.columns)]
     for name, fate in (down or {}).items():
         before = up[name]
         if fate.gone is None or (fate.gone and fate.gone > (before.gone or 0)):
-            count = fate.rows if fate.gone is None else fate.gone
-            lost.append(f"{name}: {count:,} of {fate.rows:,} rows are gone after its rollback")
+            gone = fate.rows if fate.gone is None else fate.gone
+            lost.append(f"{name}: {_gone(gone, fate.rows)} after its rollback")
         taken = fate.columns - before.columns
         lost += [f"{name}: {text} after its rollback, which brings the column back" for text in _values(fate, taken)]
         again = {c: n for c, n in fate.differ.items() if c not in taken}
@@ -166,12 +167,16 @@ def judged(up: Mapping[Name, Fate], down: Mapping[Name, Fate] | None) -> tuple[t
     return tuple(lost), tuple(changed)
 
 
+def _gone(gone: int, rows: int) -> str:
+    return f"{gone:,} of {count(rows, 'row')} {'is' if gone == 1 else 'are'} gone"
+
+
 def _values(fate: Fate, columns: Collection[str]) -> Iterator[str]:
     for column, number in fate.differ.items():
         if column in columns:
-            yield f"{column} has another value in {number:,} of {fate.rows:,} rows"
+            yield f"{column} has another value in {number:,} of {count(fate.rows, 'row')}"
     if fate.unlike > 0 and columns == fate.columns:
-        yield f"{fate.unlike:,} of {fate.rows:,} rows have other values (no key tells which)"
+        yield f"{fate.unlike:,} of {count(fate.rows, 'row')} with other values (no key tells which)"
 
 
 def _copy(copied: Copied, column: str) -> sql.Composed:

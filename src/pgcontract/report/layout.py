@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgcontract.signs import State as State  # noqa: PLC0414 - exported
+from pgcontract.signs import count as count  # noqa: PLC0414 - exported
 from pgcontract.signs import sign
 
 Cell: TypeAlias = Text | str
@@ -76,11 +77,6 @@ def marked(console: Console, state: State, text: str, rest: str = "") -> Text:
 def sum_up(console: Console, text: str, *, good: bool) -> None:
     """The last line of every command: where, how many of how many, what else, on what, in how many seconds."""
     console.print(Text(f"{sign('good' if good else 'bad', console.encoding)} {text}", style="green" if good else "red"))
-
-
-def count(number: int, noun: str) -> str:
-    """``1 promise``, ``1,234 promises``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def indented(text: str) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 from pgcontract.mutation import Judged, Result
 from pgcontract.report.layout import STYLES, Cell, Column, State, by_cause, marked, sum_up
 from pgcontract.report.layout import table as fitted
+from pgcontract.signs import count
 
 STATES: Final[dict[str, State]] = {
     "killed by proof": "good",
@@ -72,9 +73,8 @@ def summary(result: Result, path: str) -> str:
     """The last line."""
     counting = sum(j.counts for j in result.judged)
     listed = sum(j.listed is not None for j in result.of("survived", "killed by drift only"))
-    parts = [
-        f"{len(result.of('killed by proof')):,} of {counting:,} mutants killed by proof ({100 * result.score:.1f} %)"
-    ]
+    killed = f"{len(result.of('killed by proof')):,} of {count(counting, 'mutant')} killed by proof"
+    parts = [f"{killed} ({100 * result.score:.1f} %)"]
     parts += [f"{listed} listed as survivors"] if listed else []
     parts += [f"{len(found):,} {fate}" for fate in ("equivalent", "impaired") if (found := result.of(fate))]
     return f"{path}: {', '.join(parts)}, on PostgreSQL {result.postgresql} in {result.seconds:.1f} s"

@@ -158,7 +158,7 @@ def _show_notes(console: Console, result: Result) -> None:
     tried = explored.steps + sum(explored.refused.values())
     console.print(
         Text(
-            f"histories: {explored.histories:,} with {tried:,} steps, {tried - explored.steps:,} of them"
+            f"histories: {explored.histories:,} with {count(tried, 'step')}, {tried - explored.steps:,} of them"
             f" refused; reached {explored.reach}",
             style="dim",
         )

@@ -32,7 +32,7 @@ def attach(dsn: str) -> Server:
     given.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     try:
         connection = psycopg.connect(make_conninfo(**given), autocommit=True)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise ServerError(
             "The PostgreSQL server does not let us in",
             where=_where(given),

@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from pgcontract.errors import ServerError
 from pgcontract.server import places
+from pgcontract.signs import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,8 @@ class Npm:
             process.kill()
             process.communicate()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise ServerError(f"npm took longer than {_PATIENCE} seconds", where=" ".join(arguments)) from error
+                what = f"npm took longer than {count(_PATIENCE, 'second')}"
+                raise ServerError(what, where=" ".join(arguments)) from error
             raise
         finally:
             done.set()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from pgcontract.errors import ServerError
 from pgcontract.server import places, supervisor
+from pgcontract.signs import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +135,7 @@ class Run:
         give_up = time.monotonic() + timeout
         while not self._receive(max(0.0, give_up - time.monotonic())):
             if time.monotonic() >= give_up:
-                raise self.failure(f"{what} took longer than {timeout:.0f} seconds")
+                raise self.failure(f"{what} took longer than {count(round(timeout), 'second')}")
         assert self._ended is not None
         return self._ended
 
@@ -164,7 +165,7 @@ class Run:
             if self._receive(0.001):
                 raise self.failure("The PostgreSQL server did not start")
             if time.monotonic() > give_up:
-                raise self.failure(f"The PostgreSQL server was not ready after {timeout:.0f} seconds")
+                raise self.failure(f"The PostgreSQL server was not ready after {count(round(timeout), 'second')}")
 
     def halt(self, timeout: float) -> None:
         """Stop the server cleanly, so that its folder may be kept; raises ServerError."""

@@ -18,6 +18,7 @@ from pgcontract.report.html.results import (
     Timed,
     Verified,
 )
+from pgcontract.signs import count
 
 TOLERANCE: Final = 1.1
 SLACK: Final = 2
@@ -122,9 +123,9 @@ def _query(old: Query, new: Query) -> Item:
     at = {measured.rows: measured for measured in old.measured}
     pairs = [(at[measured.rows], measured) for measured in new.measured if measured.rows in at]
     verdicts = [_measured(a, b) for a, b in pairs]
-    told = [f"{b.rows:,} rows: {_told(a, b)}" for (a, b), v in zip(pairs, verdicts, strict=True) if v != "same"]
+    told = [f"{count(b.rows, 'row')}: {_told(a, b)}" for (a, b), v in zip(pairs, verdicts, strict=True) if v != "same"]
     if pairs and [line.what for line in pairs[-1][0].plan] != [line.what for line in pairs[-1][1].plan]:
-        told.append(f"{pairs[-1][1].rows:,} rows: another plan")
+        told.append(f"{count(pairs[-1][1].rows, 'row')}: another plan")
     verdict = "worse" if "worse" in verdicts else "better" if "better" in verdicts else "same"
     sizes = [[b.rows, a.pages, b.pages, a.milliseconds, b.milliseconds] for a, b in pairs]
     return {"name": new.name, "verdict": verdict, "told": told, "sizes": sizes}
@@ -141,7 +142,7 @@ def _measured(a: Measured, b: Measured) -> str:
 
 def _told(a: Measured, b: Measured) -> str:
     words = [f"{a.verdict}, now {b.verdict}"] if a.verdict != b.verdict else []
-    return ", ".join([*words, f"{a.pages:,} pages, now {b.pages:,}"])
+    return ", ".join([*words, f"{count(a.pages, 'page')}, now {b.pages:,}"])
 
 
 def _timed(timed: Timed) -> dict[str, Any]:
