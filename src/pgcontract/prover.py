@@ -216,8 +216,8 @@ class _Trial:
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
         table = None if cases.world is None else cases.world.table
         self._diverted = table is not None and any(rule.enabled != "DISABLED" for rule in table.rules)
-        made = () if table is None else (*table.rules, *table.triggers)
-        self._for_replicas = any(one.enabled in ("REPLICA", "ALWAYS") for one in made)
+        states = [] if table is None else [one.enabled for one in table.rules] + [one.enabled for one in table.triggers]
+        self._for_replicas = not {"REPLICA", "ALWAYS"}.isdisjoint(states)
         self._held = 0
         self._catalog = prover.worlds.catalog
         self._shown: dict[str, None] = {}

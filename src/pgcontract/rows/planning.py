@@ -33,7 +33,7 @@ MOST_WAYS = 8
 MOST_OFFERS = 120
 
 HUSHED = "shown with triggers off while the rows around were inserted: with them on, these were refused"
-LAME = "shown with trigger {trigger} on {table} off, which no row can fire: {why}"
+LAME = "shown with trigger {trigger} on {table} off, which no row was found to pass: {why}"
 
 At = tuple[Name, int]
 

@@ -31,3 +31,15 @@ def raising(refusal: Refusal, catalog: Catalog) -> list[tuple[Name, Trigger]]:
         if found:
             return found
     return []
+
+
+def setting(refusal: Refusal, catalog: Catalog) -> list[tuple[Name, Trigger]]:
+    """The triggers that may have put NULL into the column of which the refusal speaks: their functions assign to it."""
+    table = catalog.table(Name(refusal.schema or "", refusal.table or ""))
+    if table is None or refusal.column is None:
+        return []
+    name = re.escape(refusal.column)
+    assigned = re.compile(rf'\bnew\."?{name}"?\s*:?=|\bINTO\s+(?:STRICT\s+)?new\."?{name}"?', re.IGNORECASE)
+    bodies = {function.name: function.body for function in catalog.functions}
+    before = (t for t in table.triggers if t.timing == "BEFORE" and t.level == "ROW" and t.enabled != "DISABLED")
+    return [(table.name, t) for t in before if assigned.search(bodies.get(t.function, ""))]

@@ -16,7 +16,7 @@ from pgcontract.model import Catalog, Name
 from pgcontract.rows.oracle import Oracle, Refusal
 from pgcontract.rows.partitions import empty
 from pgcontract.rows.planning import TWINS
-from pgcontract.rows.refusals import raising
+from pgcontract.rows.refusals import raising, setting
 from pgcontract.rows.setup import clearing
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, identifier
@@ -27,6 +27,7 @@ from pgcontract.rows.world import World
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 CHECK_VIOLATION = "23514"
+NOT_NULL_VIOLATION = "23502"
 NOT_THERE = frozenset(["3F000", "42P01", "42703", "42704", "42883"])
 """A schema, a table, a column, a type or another object, a function."""
 MOST_OFFSETS = 3
@@ -141,10 +142,13 @@ class Repairs:
         return True
 
     def _switched_off(self, refusal: Refusal, catalog: Catalog) -> bool:
-        """A trigger asks for a table or a function that is not there, whatever the row: no row can fire it."""
-        if not refusal.within or refusal.sqlstate not in NOT_THERE:
+        """A trigger asks for a table or a function that is not there, or puts NULL where none may be."""
+        if refusal.within and refusal.sqlstate in NOT_THERE:
+            found = raising(refusal, catalog)
+        elif refusal.sqlstate == NOT_NULL_VIOLATION:
+            found = setting(refusal, catalog)
+        else:
             return False
-        found = raising(refusal, catalog)
         lame = [(of, t.name, refusal.message) for of, t in found if (of, t.name) not in {one[:2] for one in self.lame}]
         self.lame += tuple(lame)
         return bool(lame)

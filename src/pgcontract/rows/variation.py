@@ -26,7 +26,7 @@ class Variation:
     ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
     ``offered`` ones it may want some. Keys of ``apart`` tables are not like those of others.
     ``parted`` are partitioned tables without a partition, into which triggers write; ``lame`` triggers, by table and
-    name, are off: they ask for what is not there, each in the words of the server.
+    name, are off: they ask for what is not there, or leave no row as it may be, each in the words of the server.
     """
 
     offset: int = 0

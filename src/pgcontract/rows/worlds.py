@@ -84,7 +84,7 @@ class Worlds:
     def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool, firing: bool) -> World:
         failed: Unbuildable | None = None
         for all_on in (True,) if firing else (True, False):
-            if failed is not None and failed.reason is not Reason.TRIGGER:
+            if failed is not None and failed.reason not in (Reason.TRIGGER, Reason.REFUSED):
                 break
             for repairs in self._starts(name, foreign_keys, quiet=quiet, firing=all_on):
                 try:
