@@ -214,6 +214,10 @@ class _Trial:
         self._kept = kept
         self._present = promise.present(prover.worlds)
         self._rewritten = cases.world is not None and _rewrites(cases.world.table)
+        table = None if cases.world is None else cases.world.table
+        self._diverted = table is not None and any(rule.enabled != "DISABLED" for rule in table.rules)
+        states = [] if table is None else [one.enabled for one in table.rules] + [one.enabled for one in table.triggers]
+        self._for_replicas = not {"REPLICA", "ALWAYS"}.isdisjoint(states)
         self._held = 0
         self._catalog = prover.worlds.catalog
         self._shown: dict[str, None] = {}
@@ -247,8 +251,11 @@ class _Trial:
         What a column takes is promised of the rows that are stored, whoever made them what they are.
         """
         rewritten = any(reason is Reason.REWRITTEN for reason, _ in self._blocked)
-        if not rewritten or self._promise.kind not in STORED or self._cases.prepared:
+        # what a rule does instead may be refused for reasons of its own
+        if not (rewritten or self._diverted) or self._promise.kind not in STORED or self._cases.prepared:
             return None
+        # what is not as promised now is no trigger's doing, but of one that works for replicas, too
+        self._rewritten = self._rewritten and self._for_replicas
         found = self._try_all([replace(c, setup=(REPLICA, *c.setup)) for c in self._cases.always])
         self._notes = (
             (*self._notes, "shown without triggers and rules, which rewrite every row") if self._held else self._notes

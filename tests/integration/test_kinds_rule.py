@@ -112,3 +112,31 @@ def test_every_mutant_of_a_rule_is_noticed_by_its_proof(pgcontract_server: Serve
     }
     assert [str(m.id) for fate in ("killed by drift only", "survived") for m in result.of(fate)] == []
     assert [m.id for m in result.of("impaired") if "syntax error" in m.reason] == []
+
+
+DIVERTED = """
+    CREATE TABLE log (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    CREATE TABLE things (id INTEGER CONSTRAINT pk PRIMARY KEY, name TEXT NOT NULL, CONSTRAINT chk CHECK (id > 0));
+    CREATE RULE divert AS ON INSERT TO things DO INSTEAD INSERT INTO log VALUES (NEW.id, NEW.name);
+    CREATE TABLE pages (id INTEGER PRIMARY KEY, slug TEXT NOT NULL);
+    CREATE FUNCTION slugged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug = 's' || NEW.id; RETURN NEW; END $$;
+    CREATE TRIGGER slugged BEFORE INSERT OR UPDATE ON pages FOR EACH ROW EXECUTE FUNCTION slugged();
+"""
+RELAXED = {
+    "things.pk": "ALTER TABLE things DROP CONSTRAINT pk",
+    "things.chk": "ALTER TABLE things DROP CONSTRAINT chk, ADD CONSTRAINT chk CHECK (id > -9)",
+}
+
+
+def test_what_a_table_promises_is_shown_where_rules_and_triggers_make_other_rows(pgcontract_server: Server) -> None:
+    """A rule stores each row elsewhere, where it may be refused, and RETURNING always is; a trigger fills it."""
+    found = judged(pgcontract_server, template(pgcontract_server, DIVERTED))
+    assert [(v.id, v.reason, v.counterexample) for v in found if v.verdict != "proven"] == []
+    assert {v.id for v in found} >= RELAXED.keys()
+
+
+@pytest.mark.parametrize("id_", RELAXED)
+def test_what_it_does_not_promise_any_more_is_broken(pgcontract_server: Server, id_: str) -> None:
+    """Although the rows that people insert never come to it as they are."""
+    (verdict,) = judged(pgcontract_server, template(pgcontract_server, DIVERTED), RELAXED[id_], id_)
+    assert verdict.verdict == "broken", verdict

@@ -150,7 +150,23 @@ CREATE TABLE words (word TEXT NOT NULL) PARTITION BY HASH (lower(word) pg_catalo
 CREATE TABLE words_0 PARTITION OF words FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE words_1 PARTITION OF words FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 """
+EITHER = """
+CREATE TABLE hooks (
+  id INTEGER PRIMARY KEY,
+  method TEXT NOT NULL,
+  user_name TEXT, password BYTEA,
+  header TEXT, key BYTEA,
+  algorithm TEXT, encoding TEXT, signed_header TEXT, secret BYTEA,
+  CONSTRAINT chk CHECK (
+    method = 'basic' AND user_name IS NOT NULL AND password IS NOT NULL
+    OR method = 'key' AND header IS NOT NULL AND key IS NOT NULL
+    OR method = 'hmac' AND algorithm IS NOT NULL AND encoding IS NOT NULL
+      AND signed_header IS NOT NULL AND secret IS NOT NULL
+  )
+);
+"""
 SCHEMAS = {
+    "either": EITHER,
     "mutual": MUTUAL,
     "partners": IMMEDIATE_PARTNERS,
     "deferred_cycle": DEFERRED_CYCLE,

@@ -27,9 +27,16 @@ TOLD: Final = 8
 class _Unhindered(Worlds):
     """Worlds of rows that a trigger would refuse: others may be found that it takes."""
 
-    def world(self, name: Name, foreign_keys: frozenset[ForeignKey] = frozenset(), *, quiet: bool = False) -> World:
+    def world(
+        self,
+        name: Name,
+        foreign_keys: frozenset[ForeignKey] = frozenset(),
+        *,
+        quiet: bool = False,
+        firing: bool = False,
+    ) -> World:
         try:
-            return super().world(name, foreign_keys, quiet=quiet)
+            return super().world(name, foreign_keys, quiet=quiet, firing=firing)
         except Unbuildable:
             return super().world(name, foreign_keys, quiet=True)
 

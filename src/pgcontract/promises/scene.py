@@ -201,9 +201,9 @@ class _Builder:
         table = self._worlds.catalog.table(root)
         keys = frozenset(fk for fk in table.foreign_keys if fk.references != root) if table is not None else frozenset()
         try:
-            return self._worlds.world(root, keys)
+            return self._worlds.world(root, keys, firing=True)
         except Unbuildable:
-            return self._worlds.world(root)
+            return self._worlds.world(root, firing=True)
 
     def _field(self, name: Name) -> Field:
         found = self._terrain.field(name)

@@ -33,6 +33,7 @@ MOST_WAYS = 8
 MOST_OFFERS = 120
 
 HUSHED = "shown with triggers off while the rows around were inserted: with them on, these were refused"
+LAME = "shown with trigger {trigger} on {table} off, which no row was found to pass: {why}"
 
 At = tuple[Name, int]
 
@@ -79,7 +80,8 @@ class Draft:
         world = World(self._shape(self._name), placed, done, base, twin, made=self._made, shape_of=self._shape)
         unparted = setup.unparted({p.table for p in placed} | {self._name})
         parted = (f"shown with a partition of {name}, which has none" for name in unparted)
-        notes = (*((HUSHED,) if self._variation.hushed else ()), *parted)
+        lame = (LAME.format(trigger=t, table=of, why=why) for of, t, why in self._variation.lame)
+        notes = (*((HUSHED,) if self._variation.hushed else ()), *parted, *lame)
         world = replace(world, unmade=self._variation.unmade, notes=notes)
         ways, parents = {}, {}
         for fk in self._wanted:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
-from pgcontract.model import Name
+from pgcontract.model import Catalog, Name
 from pgcontract.rows.oracle import Oracle, Refusal
+from pgcontract.rows.partitions import empty
 from pgcontract.rows.planning import TWINS
+from pgcontract.rows.refusals import raising, setting
 from pgcontract.rows.setup import clearing
 from pgcontract.rows.shape import Shape, Unbuildable
 from pgcontract.rows.statements import Row, Statement, identifier
@@ -24,6 +26,10 @@ from pgcontract.rows.world import World
 
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
+CHECK_VIOLATION = "23514"
+NOT_NULL_VIOLATION = "23502"
+NOT_THERE = frozenset(["3F000", "42P01", "42703", "42704", "42883"])
+"""A schema, a table, a column, a type or another object, a function."""
 MOST_OFFSETS = 3
 STRIDE = 10
 """How often a world is planned anew with other key values, because rows that migrations seeded were in the way."""
@@ -51,14 +57,20 @@ class Repairs:
     filled: frozenset[Name] = frozenset()
     unmade: frozenset[Name] = frozenset()
     apart: frozenset[Name] = frozenset()
+    parted: frozenset[Name] = frozenset()
+    lame: tuple[tuple[Name, str, str], ...] = ()
+    firing: bool = True
     hushed: bool = False
     second: bool = False
     loose: bool = False
     offsets: int = 0
 
-    def next(self) -> Repairs:
-        """What the next plan begins with."""
-        return replace(self, kept=dict(self.kept), unmade=frozenset(), second=False, loose=False, offsets=0)
+    def next(self, *, firing: bool) -> Repairs:
+        """What the next plan begins with; ``firing``: whether all triggers stay on."""
+        kept, nobody = dict(self.kept), frozenset[Name]()
+        begun = replace(self, kept=kept, unmade=nobody, second=False, loose=False, offsets=0)
+        # rows of other tables fire other triggers
+        return replace(begun, parted=nobody, lame=(), firing=firing)
 
     def variation(self, name: Name, *, quiet: bool) -> Variation:
         """For a world of this table's rows."""
@@ -77,6 +89,8 @@ class Repairs:
             filled=self.filled,
             unmade=self.unmade,
             apart=self.apart,
+            parted=self.parted,
+            lame=self.lame,
             kept=tuple(kept.items()),
         )
 
@@ -94,6 +108,8 @@ class Repairs:
     def after(self, world: World, refusal: Refusal, *, cyclic: bool) -> bool:
         """Change something about the plan; False where there is nothing left to change."""
         culprit = self._culprit(world, refusal)
+        if self._without_room(refusal, world.catalog):
+            return True
         if refusal.within and self._for_triggers(world, culprit):
             return True
         asked = frozenset([*self._dangling(world, refusal), *self._named(world, refusal)])
@@ -110,7 +126,32 @@ class Repairs:
             return self._keep(unclearable, world.table.name)
         if refusal.sqlstate == UNIQUE_VIOLATION and self._other_keys(world, refusal, cyclic=cyclic):
             return True
+        if not self.firing and self._switched_off(refusal, world.catalog):
+            return True
         return culprit is not None and self._keep(culprit, world.table.name)
+
+    def _without_room(self, refusal: Refusal, catalog: Catalog) -> bool:
+        """A trigger writes into a partitioned table of which a program makes the partitions: it gets one."""
+        if not refusal.within or refusal.sqlstate != CHECK_VIOLATION or refusal.table is None:
+            return False
+        name = Name(refusal.schema or "", refusal.table)
+        table = catalog.table(name)
+        if table is None or name in self.parted or not any(empty(table, catalog)):
+            return False
+        self.parted |= {name}
+        return True
+
+    def _switched_off(self, refusal: Refusal, catalog: Catalog) -> bool:
+        """A trigger asks for a table or a function that is not there, or puts NULL where none may be."""
+        if refusal.within and refusal.sqlstate in NOT_THERE:
+            found = raising(refusal, catalog)
+        elif refusal.sqlstate == NOT_NULL_VIOLATION:
+            found = setting(refusal, catalog)
+        else:
+            return False
+        lame = [(of, t.name, refusal.message) for of, t in found if (of, t.name) not in {one[:2] for one in self.lame}]
+        self.lame += tuple(lame)
+        return bool(lame)
 
     def _for_triggers(self, world: World, culprit: Name | None) -> bool:
         """Other values where no constraint says which, of the row that a trigger refused or of its parents.

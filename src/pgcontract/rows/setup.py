@@ -34,6 +34,7 @@ class Setup:
         placed = {row.table for block in blocks for row in block}
         tables = placed | {self.name}
         setup = [making(name, hashed=is_hashed(self.shape(name).table)) for name in self.unparted(tables)]
+        setup += [_switch(name, "DISABLE", trigger) for name, trigger, _ in self.variation.lame]
         setup += [
             Statement(sql.SQL("TRUNCATE {} CASCADE").format(identifier(name)).as_string())
             for name in sorted(self.variation.emptied & tables)
@@ -52,8 +53,8 @@ class Setup:
         return setup
 
     def unparted(self, tables: Iterable[Name]) -> list[Name]:
-        """Partitioned tables that have no partition for the rows of these."""
-        shapes = (self.shape(name) for name in tables)
+        """Partitioned tables that have no partition for the rows of these, or for those that triggers make."""
+        shapes = (self.shape(name) for name in {*tables, *self.variation.parted})
         return sorted({found.name for shape in shapes for found in empty(shape.table, shape.catalog)})
 
     def _cleared(self, names: Iterable[Name]) -> list[Statement]:
@@ -66,15 +67,15 @@ class Setup:
     def _switched(self, name: Name, *, on: bool) -> Iterator[Statement]:
         """Each of a table's triggers off, or on as it was; what waits for the end is asked before, as it must be."""
         table = self.shape(name).table
-        firing = [trigger for trigger in table.triggers if trigger.enabled in ("ORIGIN", "ALWAYS")]
+        lame = {trigger for of, trigger, _ in self.variation.lame if of == name}
+        firing = [t for t in table.triggers if t.enabled in ("ORIGIN", "ALWAYS") and t.name not in lame]
         waiting = [fk for fk in table.foreign_keys if fk.deferred and on and firing]
         for fk in waiting:
             yield immediate(name, fk.name)
             yield from self._deferred(name, fk)
         for trigger in firing:
             word = "DISABLE" if not on else "ENABLE ALWAYS" if trigger.enabled == "ALWAYS" else "ENABLE"
-            named = sql.Identifier(trigger.name).as_string()
-            yield Statement(f"ALTER TABLE {identifier(name).as_string()} {word} TRIGGER {named}")
+            yield _switch(name, word, trigger.name)
 
     def _seeded(self, row: Placed) -> bool:
         return any(row.values is kept for name, rows in self.variation.kept if name == row.table for kept in rows)
@@ -106,6 +107,11 @@ class Setup:
 def clearing(name: Name) -> Statement:
     """What takes a table's rows away."""
     return Statement(f"DELETE FROM {identifier(name).as_string()}")
+
+
+def _switch(name: Name, word: str, trigger: str) -> Statement:
+    named = sql.Identifier(trigger).as_string()
+    return Statement(f"ALTER TABLE {identifier(name).as_string()} {word} TRIGGER {named}")
 
 
 def _silenced(name: Name) -> Statement:

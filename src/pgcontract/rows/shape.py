@@ -32,6 +32,8 @@ HASHING, MOST_HASHED = 500, 200
 """From which number on, and how many, keys are tried for a hash partition."""
 _FOLDS = re.compile(r"\b(?:lower|upper|initcap|casefold)\(")
 ROUNDS = 4
+FEW, MOST_WAYS = 3, 64
+"""Of so many columns the product of what each may be is soon through; of the ways to pass CHECKs, so many are tried."""
 
 
 class Unbuildable(PgContractError):
@@ -325,7 +327,15 @@ class Shape:
         sure = self.sure_without(*without)
         most = self.most(len(columns))
         strict = any(isinstance(c.want, bool) for c in wrong)
-        for ways in islice(product(*(branches(c.condition, c.side) for c in wrong)), 64):
+        chosen = list(islice(product(*(branches(c.condition, c.side) for c in wrong)), MOST_WAYS))
+        if len(columns) > FEW:
+            # of the product's many candidates the first ones would only change the last few columns, for one way
+            for literals in (tuple(lit for way in ways for lit in way) for ways in chosen):
+                spoken = frozenset[str]().union(*(lit.atom.columns for lit in literals))
+                reach = {c: self.domain(c, (*sure, *literals), strict=strict) for c in columns if c in spoken}
+                if not any(found.empty for found in reach.values()):
+                    yield {**row, **{c: found.simplest for c, found in reach.items()}}
+        for ways in chosen:
             literals = (*sure, *(lit for way in ways for lit in way))
             beside = {self.types[c]: row.get(c) for c in columns}
             options = [

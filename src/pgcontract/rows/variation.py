@@ -25,6 +25,8 @@ class Variation:
     Rows of ``unmade`` tables are not inserted: a child's trigger makes them. Those of ``kept`` ones are there already.
     ``tied``: nullable foreign keys, by table and name, of which a CHECK wants one to be there; of
     ``offered`` ones it may want some. Keys of ``apart`` tables are not like those of others.
+    ``parted`` are partitioned tables without a partition, into which triggers write; ``lame`` triggers, by table and
+    name, are off: they ask for what is not there, or leave no row as it may be, each in the words of the server.
     """
 
     offset: int = 0
@@ -41,3 +43,5 @@ class Variation:
     filled: frozenset[Name] = frozenset()
     apart: frozenset[Name] = frozenset()
     kept: tuple[tuple[Name, Kept], ...] = ()
+    parted: frozenset[Name] = frozenset()
+    lame: tuple[tuple[Name, str, str], ...] = ()

@@ -39,7 +39,7 @@ class Worlds:
     _repairs: Repairs | None = None
     _shapes: dict[Name, Shape] = field(default_factory=dict)
     _hushed: set[Name] = field(default_factory=set)
-    _worlds: dict[tuple[Name, frozenset[ForeignKey], bool], World | Unbuildable] = field(default_factory=dict)
+    _worlds: dict[tuple[Name, frozenset[ForeignKey], bool, bool], World | Unbuildable] = field(default_factory=dict)
 
     def shape(self, name: Name) -> Shape:
         """What is known of a table's rows.
@@ -57,15 +57,23 @@ class Worlds:
             self._shapes[name] = shape
         return self._shapes[name]
 
-    def world(self, name: Name, foreign_keys: frozenset[ForeignKey] = frozenset(), *, quiet: bool = False) -> World:
+    def world(
+        self,
+        name: Name,
+        foreign_keys: frozenset[ForeignKey] = frozenset(),
+        *,
+        quiet: bool = False,
+        firing: bool = False,
+    ) -> World:
         """The world of a table's rows; by ``foreign_keys`` parents must exist, too, be they nullable or gone.
 
-        In a ``quiet`` world the tables' triggers are off. Raises Unbuildable with the reason.
+        In a ``quiet`` world the tables' triggers are off; in a ``firing`` one all are on, even those that cannot work.
+        Raises Unbuildable with the reason.
         """
-        key = name, foreign_keys, quiet
+        key = name, foreign_keys, quiet, firing
         if key not in self._worlds:
             try:
-                self._worlds[key] = self._plan(name, foreign_keys, quiet=quiet)
+                self._worlds[key] = self._plan(name, foreign_keys, quiet=quiet, firing=firing or not self.hush)
             except Unbuildable as error:
                 self._worlds[key] = error
         found = self._worlds[key]
@@ -73,24 +81,29 @@ class Worlds:
             raise found
         return found
 
-    def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> World:
+    def _plan(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool, firing: bool) -> World:
         failed: Unbuildable | None = None
-        for repairs in self._starts(name, foreign_keys, quiet=quiet):
-            try:
-                return self._repaired(repairs, name, foreign_keys, quiet=quiet)
-            except Unbuildable as error:
-                failed = error
+        for all_on in (True,) if firing else (True, False):
+            if failed is not None and failed.reason not in (Reason.TRIGGER, Reason.REFUSED):
+                break
+            for repairs in self._starts(name, foreign_keys, quiet=quiet, firing=all_on):
+                try:
+                    return self._repaired(repairs, name, foreign_keys, quiet=quiet)
+                except Unbuildable as error:
+                    failed = error
         assert failed is not None
         raise failed
 
-    def _starts(self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool) -> Iterator[Repairs]:
+    def _starts(
+        self, name: Name, foreign_keys: frozenset[ForeignKey], *, quiet: bool, firing: bool
+    ) -> Iterator[Repairs]:
         """What to begin with: what helped before, and then, where triggers of the rows around may hinder, without."""
         around = self._around(name, foreign_keys)
         may_hush = self.hush and not quiet and any(self.shape(n).table.triggers for n in around)
         if not (may_hush and around & self._hushed):
-            yield (self._repairs or Repairs(self.shape, self.oracle)).next()
+            yield (self._repairs or Repairs(self.shape, self.oracle)).next(firing=firing)
         if may_hush:
-            yield Repairs(self.shape, self.oracle, hushed=True)
+            yield Repairs(self.shape, self.oracle, firing=firing, hushed=True)
 
     def _around(self, name: Name, foreign_keys: frozenset[ForeignKey]) -> set[Name]:
         """The tables whose rows may be needed."""
