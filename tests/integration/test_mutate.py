@@ -172,6 +172,34 @@ def test_the_command_prints_a_score_and_writes_json(system: Path, tmp_path: Path
     assert not any(k["operator"] == "change_default" for k in told["killed"])
 
 
+def test_the_scoreboard_adds_up(shop: Result) -> None:
+    """By operator and by kind: every mutant is counted once, and the slowest kills come first."""
+    told = json.loads(shop.as_json(provenance(None)))
+    for board in (told["by_operator"], told["by_kind"]):
+        assert sum(score["mutants"] for score in board.values()) == told["mutants"]
+        assert sum(score["killed_by_proof"] for score in board.values()) == told["killed_by_proof"]
+        assert all(score["score"] in (1.0, None) for score in board.values())
+    assert set(told["by_kind"]) == {j.kind for j in shop.judged}
+    assert told["by_kind"]["check"]["mutants"] == sum(j.kind == "check" for j in shop.judged)
+    assert sum(score["seconds"] for score in told["by_kind"].values()) > 0
+    first, second = shop.slowest(2)
+    assert (
+        first.seconds
+        >= second.seconds
+        >= max(j.seconds for j in shop.of("killed by proof") if j not in {first, second})
+    )
+
+
+def test_verbose_shows_the_scoreboard(system: Path) -> None:
+    """The scores of kinds, and the slowest kills with what noticed them."""
+    shown = run(system, "--kind", "check", "--kind", "unique", "--examples", 5, "--verbose").stdout
+    kinds = shown[shown.index("\nkind ") : shown.index("\nslowest kills ")]
+    assert [line.split()[0] for line in kinds.splitlines() if line] == ["kind", "check", "unique", "all"]
+    slowest = shown[shown.index("\nslowest kills ") :].strip().splitlines()
+    assert slowest[0].split()[-1] == "seconds"
+    assert "owners.uq_email" in shown
+
+
 def test_what_is_alive_is_shown_and_may_be_listed_with_a_reason(tmp_path: Path) -> None:
     """Exit code 1, the DDL, and the command that tries harder; 0 once survivors.toml says why."""
     folder = tmp_path / "numbers"

@@ -110,6 +110,33 @@ def test_a_join_by_a_required_foreign_key_is_the_same_either_way(join: str, wher
     assert [reason is not None for what, _, reason in found if what.startswith("change_join")] == [same]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        # rows without a user meet no condition of the join around
+        ("LEFT JOIN", "JOIN", [False, True]),
+        ("JOIN", "JOIN", [False, True]),
+        # which keeps them
+        ("LEFT JOIN", "LEFT JOIN", [False, False]),
+        ("LEFT JOIN", "FULL JOIN", [False, False]),
+    ],
+)
+def test_a_join_within_another_may_be_the_same_either_way(first: str, second: str, same: list[bool]) -> None:
+    """Where the other one takes no row without a partner; the outermost join is told first."""
+    orders = replace(ORDERS, columns=(ORDERS.columns[0], Column("user_id", "integer"), ORDERS.columns[2]))
+    joined = f"public.orders o {first} public.users u ON u.id = o.user_id {second} public.orders x ON x.user_id = u.id"
+    found = definitions(view(f"SELECT o.id FROM {joined}", ("id", "integer")), Catalog(tables=(orders, USERS)))
+    assert [reason is not None for what, _, reason in found if what.startswith("change_join")] == same
+
+
+@pytest.mark.parametrize(("kept", "same"), [("LEFT", True), ("RIGHT", False)])
+def test_a_partner_is_found_through_a_join_that_keeps_the_row(kept: str, same: bool) -> None:
+    """A row that may be missing has none."""
+    joined = f"public.orders o {kept} JOIN public.users w ON w.name = 'x' JOIN public.users u ON u.id = o.user_id"
+    found = definitions(view(f"SELECT o.id FROM {joined}", ("id", "integer")), TABLES)
+    assert next(reason is not None for what, _, reason in found if what.startswith("change_join")) == same
+
+
 @pytest.mark.parametrize(("where", "same"), [("", False), ("WHERE u.name = 'x'", True), ("WHERE u.id IS NULL", False)])
 def test_a_join_by_a_column_that_may_be_null_is_another(where: str, same: bool) -> None:
     """But for where a condition is true of partners alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgcontract.mutation.choosing import Plan, chosen
-from pgcontract.mutation.result import Judged, Result
+from pgcontract.mutation.result import Judged, Result, Score
 from pgcontract.mutation.running import Analyst, mutate
 
-__all__ = ["Analyst", "Judged", "Plan", "Result", "chosen", "mutate"]
+__all__ = ["Analyst", "Judged", "Plan", "Result", "Score", "chosen", "mutate"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pgcontract.provenance import Provenance
 
@@ -64,6 +65,43 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """What became of the mutants of one operator or kind, and how many seconds they took together."""
+
+    name: str
+    judged: tuple[Judged, ...]
+
+    @classmethod
+    def each(cls, judged: Sequence[Judged], name: Callable[[Judged], str]) -> list[Score]:
+        """One for each name, in the order of names."""
+        found: dict[str, list[Judged]] = {}
+        for one in judged:
+            found.setdefault(name(one), []).append(one)
+        return [cls(of, tuple(those)) for of, those in sorted(found.items())]
+
+    def count(self, fate: Fate) -> int:
+        """How many met this fate."""
+        return sum(j.fate == fate for j in self.judged)
+
+    @property
+    def part(self) -> float | None:
+        """The part of those that count that proofs have killed; None where none counts."""
+        counting = sum(j.counts for j in self.judged)
+        return self.count("killed by proof") / counting if counting else None
+
+    @property
+    def seconds(self) -> float:
+        """What judging them took, in all processes together."""
+        return sum(j.seconds for j in self.judged)
+
+    def as_json(self) -> dict[str, Any]:
+        """``killed_by_proof`` and the like, as in the exchange format."""
+        fates = {fate.replace(" ", "_"): self.count(fate) for fate in get_args(Fate)}
+        part = None if self.part is None else round(self.part, 4)
+        return {"mutants": len(self.judged), **fates, "score": part, "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """All mutants of one system, or a ``sample`` of so many; 0 for all.
 
@@ -95,8 +133,22 @@ class Result:
     @property
     def score(self) -> float:
         """The part of those that count that proofs have killed; 1.0 where none counts."""
-        counting = [j for j in self.judged if j.counts]
-        return len(self.of("killed by proof")) / len(counting) if counting else 1.0
+        part = Score("all", self.judged).part
+        return 1.0 if part is None else part
+
+    @property
+    def by_operator(self) -> list[Score]:
+        """What became of the mutants of each operator."""
+        return Score.each(self.judged, lambda j: j.operator)
+
+    @property
+    def by_kind(self) -> list[Score]:
+        """What became of the mutants of each kind of promise."""
+        return Score.each(self.judged, lambda j: j.kind)
+
+    def slowest(self, count: int) -> list[Judged]:
+        """The kills that took longest."""
+        return sorted(self.of("killed by proof"), key=lambda j: -j.seconds)[:count]
 
     def as_json(self, made: Provenance) -> str:
         """The exchange format, see docs/report.md."""
@@ -130,6 +182,8 @@ class Result:
                 "killed_by_drift_only": len(self.of("killed by drift only")),
                 "survived": told("survived"),
                 "drift_only": told("killed by drift only"),
+                "by_operator": {score.name: score.as_json() for score in self.by_operator},
+                "by_kind": {score.name: score.as_json() for score in self.by_kind},
                 "unjustified": list(self.unjustified),
                 "equivalent": told("equivalent"),
                 "impaired": told("impaired"),

@@ -138,7 +138,10 @@ class TableCheck:
     def _world(self, worlds: Worlds) -> tuple[World, Clause]:
         table = worlds.shape(self.table).table
         frozen = clause(self.check.expression, table)
-        needed = frozenset(fk for fk in table.foreign_keys if frozen.columns & set(fk.columns))
+        others = (c.columns for c in worlds.shape(self.table).clauses.values() if c.columns & frozen.columns)
+        # what other CHECKs ask along with this one's columns may be a parent
+        reached = frozen.columns.union(*others)
+        needed = frozenset(fk for fk in table.foreign_keys if reached & set(fk.columns))
         return worlds.world(self.table, needed), frozen
 
     def _others(self, world: World) -> list[Clause]:
@@ -186,10 +189,15 @@ class TableCheck:
         good = shape.holds(way_clauses, rows)
         kept = shape.holds([*others, *way_clauses], rows)
         stopped = [r for r, right, passes in zip(rows, good, kept, strict=True) if right and not passes]
+        tied = {c: v for pair in world.parents.values() for c, v in pair[0].items() if c not in columns}
         for row in stopped[:MOST_MENDED]:
-            found = shape.find(row, way_clauses, fixed=frozenset(columns), without=[self.check.name])
-            if found is not None:
-                yield found
+            # a parent that is there, before one that nobody has made
+            for near in ({**row, **tied}, row) if tied else (row,):
+                fixed = frozenset({*columns, *tied} if near is not row else columns)
+                found = shape.find(near, way_clauses, fixed=fixed, without=[self.check.name])
+                if found is not None:
+                    yield found
+                    break
 
     def _shadowed(self, world: World, frozen: Clause, atom: Atom) -> tuple[dict[str, Value], set[str]] | None:
         """A row in which this atom decides alone, with the table's other CHECKs that refuse it; the fewest."""

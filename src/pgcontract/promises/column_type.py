@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from psycopg import sql
@@ -19,6 +19,8 @@ from pgcontract.rows.worlds import Way, World, Worlds
 from pgcontract.values.types import Refused, UnknownType, space
 
 DATA_EXCEPTION = "22"
+LONGEST = 31
+"""The number of a parent whose key is as long as can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class ColumnType:
             kept = frozenset(c for fk in world.table.foreign_keys if fk.name in own for c in fk.columns)
             # CHECKs may tie the key's columns to others
             rows = [world.shape.find(row, fixed=kept) or row for row in tied]
-            return Cases(tuple(self._stored(world, row) for row in rows), world=world)
+            return Cases((*(self._stored(world, row) for row in rows), *self._longest(world, rows[0])), world=world)
         if own & world.ways.keys():
             # what it takes to tie the two, triggers may tie otherwise
             world = self._world(worlds, quiet=True)
@@ -129,6 +131,24 @@ class ColumnType:
         )
         statement = world.insert(row, show=[name], returning=returning, extra=(row[name], self.column.type))
         return Change((statement,), guard=partial(self._guard, world, row))
+
+    def _longest(self, world: World, row: dict[str, Value]) -> Iterator[Change]:
+        """A row that refers to a parent with as long a key as the type takes: others' keys are short."""
+        foreign_keys = [fk for fk in world.table.foreign_keys if self.column.name in fk.columns]
+        if "(" not in self.column.type or len(foreign_keys) != 1:
+            return
+        (fk,) = foreign_keys
+        theirs = world.shape_of(fk.references).table.column(fk.keys[fk.columns.index(self.column.name)])
+        if theirs is None or theirs.type != self.column.type:
+            return
+        value = max((v for v in space(self.column.type, world.catalog).boundaries if isinstance(v, str)), key=len)
+        child = {**row, self.column.name: value}
+        key = {k: child[c] for c, k in zip(fk.columns, fk.keys, strict=True)}
+        parent = world.made(fk.references, 0, LONGEST, key)
+        if parent is None or not key.items() <= parent.items():
+            return
+        if world.shape.holds(list(world.shape.clauses.values()), [child])[0]:
+            yield replace(self._stored(world, child), setup=(world.insert_into(fk.references, parent),))
 
     def _tied(self, world: World, way: Way) -> Change:
         """A row that comes to its parent in a way of its own; what is stored is looked at afterwards."""

@@ -23,6 +23,8 @@ MOST_OF_A_SIDE = 6
 MOST_OF_A_COLUMN = 5
 MOST_PARENTS = 16
 MOST_LEVELS = 16
+OWN = 40
+"""So many values of its own a table has, which stand in no other table's rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def population(readings: Sequence[Reading], worlds: Worlds) -> Population:
             continue
         before |= dict.fromkeys(world.setup)
         before |= dict.fromkeys(_ancestors(world, readings[0], worlds))
-        made = _rows(world, readings, known)
+        made = _rows(world, readings, known, OWN * (len(known) + 1))
         good = world.shape.holds(list(world.shape.clauses.values()), made)
         kept = [row for row, holds in zip(made, good, strict=True) if holds]
         known[name] = list[Row](kept)
@@ -262,7 +264,9 @@ def _ancestors(world: World, first: Reading, worlds: Worlds) -> Iterator[Stateme
             yield update(placed.table, changes, {c: placed.values[c] for c in key.columns}, shape.types)
 
 
-def _rows(world: World, readings: Sequence[Reading], known: Mapping[Name, Sequence[Row]]) -> list[dict[str, Value]]:
+def _rows(
+    world: World, readings: Sequence[Reading], known: Mapping[Name, Sequence[Row]], first: int
+) -> list[dict[str, Value]]:
     """Two rows that reach the view, what differs from them a little, and a child of each parent that is known."""
     shape = world.shape
     wanted = readings[0].of(world.table, required=True)
@@ -274,8 +278,12 @@ def _rows(world: World, readings: Sequence[Reading], known: Mapping[Name, Sequen
         tries = (shape.find(row, wanted, fixed=columns) for columns in (fixed, tied_columns(shape)))
         pair.append(_filled(world, next((found for found in tries if found is not None), row), wanted, fixed))
     # the same once more: rows alike but for their keys are one to DISTINCT, and two to a count
-    alike = [*pair, *_children(world, pair[0], known), dict(world.base)]
-    others = [*((row, frozenset[str]()) for row in alike), *_variants(world, pair[0], readings, fixed)]
+    alike = [*pair, *_crossed(world, pair), *_children(world, pair[0], known), dict(world.base)]
+    others = [
+        (_told_apart(world, pair[0], wanted, first), shape.key_columns),
+        *((row, frozenset[str]()) for row in alike),
+        *_variants(world, pair[0], readings, fixed),
+    ]
     fresh = (fresh_key(world, row, number, keep) for number, (row, keep) in enumerate(others, len(pair)))
     return [*pair, *islice(fresh, MOST_ROWS)]
 
@@ -295,6 +303,27 @@ def _filled(world: World, row: dict[str, Value], wanted: Sequence[Clause], fixed
 
 def _neutral(value: Value) -> bool:
     return value is None or not set(value if isinstance(value, str) else value.decode(errors="replace")) - {"0", "."}
+
+
+def _told_apart(world: World, row: dict[str, Value], wanted: Sequence[Clause], first: int) -> dict[str, Value]:
+    """The row with values that stand in no other column, where that can be: columns that change places are seen."""
+    shape, current = world.shape, row
+    clauses = [*shape.clauses.values(), *wanted]
+    free = [column for column in shape.columns if column.name not in tied_columns(shape)]
+    for number, column in enumerate(free, first):
+        value = shape.domain(column.name, shape.sure).fresh(number)
+        changed = {**current, column.name: value}
+        if value is not None and shape.holds(clauses, [changed])[0]:
+            current = changed
+    return current
+
+
+def _crossed(world: World, pair: Sequence[dict[str, Value]]) -> Iterator[dict[str, Value]]:
+    """Rows with parents of the one and of the other: among one's own, keys of two tables may be the same numbers."""
+    current = pair[0]
+    for fk in world.table.foreign_keys[:-1]:
+        current = {**current, **{column: pair[1][column] for column in fk.columns}}
+        yield current
 
 
 def _children(world: World, row: dict[str, Value], known: Mapping[Name, Sequence[Row]]) -> Iterator[dict[str, Value]]:

@@ -124,8 +124,7 @@ def of_drift(name: str, differences: Sequence[Difference], contract: Path) -> To
 def of_mutants(result: Mutated, path: str) -> Told:
     """What ``mutate`` tells: how many mutants of each operator there are, and those that are alive."""
     rows = [
-        (operator, f"{len(found):,}", f"{sum(j.fate == 'killed by proof' for j in found):,}")
-        for operator, found in by_cause(sorted(result.judged, key=lambda j: j.operator), lambda j: j.operator)
+        (score.name, f"{len(score.judged):,}", f"{score.count('killed by proof'):,}") for score in result.by_operator
     ]
     problems = [Problem("warning", f"{j.fate}: {j.id}", j.ddl) for j in result.alive]
     headline = mutants.summary(result, path)

@@ -1,4 +1,4 @@
-"""What ``mutate`` prints: a table by operator, then everything that is alive."""
+"""What ``mutate`` prints: scores, by operator and with more words by kind, then everything that is alive."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgcontract.mutation import Judged, Result
-from pgcontract.report.layout import STYLES, Cell, Column, State, by_cause, marked, sum_up
+from pgcontract.mutation import Result, Score
+from pgcontract.mutation.result import Fate
+from pgcontract.report.layout import STYLES, Cell, Column, State, marked, sum_up
 from pgcontract.report.layout import table as fitted
 from pgcontract.signs import count
 
-STATES: Final[dict[str, State]] = {
+STATES: Final[dict[Fate, State]] = {
     "killed by proof": "good",
     "killed by drift only": "doubtful",
     "survived": "doubtful",
@@ -23,29 +24,36 @@ STATES: Final[dict[str, State]] = {
 }
 FATES: Final = tuple(STATES)
 COLUMNS: Final = (
-    Column("operator"),
     *(Column(heading, right=True) for heading in ("mutants", "proof", "drift only", "survived")),
     Column("equivalent", right=True, spare=2),
     Column("impaired", right=True, spare=1),
     Column("score", right=True),
+    Column("seconds", right=True, spare=3),
 )
+MOST_SLOW: Final = 10
 
 
-def table(console: Console, judged: Sequence[Judged]) -> Table:
-    """Mutants by operator and what became of them."""
-    by_operator = by_cause(sorted(judged, key=lambda j: j.operator), lambda j: j.operator)
-    rows = [_cells(operator, found) for operator, found in by_operator]
-    shown = fitted(console, COLUMNS, [*rows, _cells("all", judged)])
+def table(console: Console, result: Result, heading: str, scores: Sequence[Score]) -> Table:
+    """Mutants by operator or by kind, and what became of them."""
+    rows = [_cells(score) for score in (*scores, Score("all", result.judged))]
+    shown = fitted(console, (Column(heading), *COLUMNS), rows)
     shown.rows[-1].style = "bold"
     return shown
 
 
-def _cells(operator: str, judged: Sequence[Judged]) -> list[Cell]:
-    counts = [sum(j.fate == fate for j in judged) for fate in FATES]
-    counting = sum(j.counts for j in judged)
-    score = f"{100 * counts[0] / counting:.1f} %" if counting else "-"
+def slowest(console: Console, result: Result) -> Table:
+    """The kills that took longest, and what noticed them."""
+    columns = (Column("slowest kills", fold=True), Column("killed by", fold=True), Column("seconds", right=True))
+    rows = [(j.id, j.killer or "", f"{j.seconds:.2f}") for j in result.slowest(MOST_SLOW)]
+    return fitted(console, columns, rows)
+
+
+def _cells(score: Score) -> list[Cell]:
+    counts = [score.count(fate) for fate in FATES]
+    part = "-" if score.part is None else f"{100 * score.part:.1f} %"
     alive = [Text(f"{count:,}", style=STYLES["doubtful"] if count else "") for count in counts[1:3]]
-    return [operator, f"{len(judged):,}", f"{counts[0]:,}", *alive, *(f"{c:,}" for c in counts[3:]), score]
+    numbers: list[Cell] = [f"{len(score.judged):,}", f"{counts[0]:,}", *alive, *(f"{c:,}" for c in counts[3:])]
+    return [score.name, *numbers, part, f"{score.seconds:.1f}"]
 
 
 def show(console: Console, result: Result, path: str, *, again: str, quiet: bool, verbose: bool) -> None:
@@ -56,8 +64,11 @@ def show(console: Console, result: Result, path: str, *, again: str, quiet: bool
             console.print(marked(console, STATES[judged.fate], told, f"{judged.id}  {judged.killer or judged.reason}"))
         console.print()
     if not quiet:
-        console.print(table(console, result.judged))
-        console.print()
+        tables = [table(console, result, "operator", result.by_operator)]
+        tables += [table(console, result, "kind", result.by_kind), slowest(console, result)] if verbose else []
+        for one in tables:
+            console.print(one)
+            console.print()
     for judged in result.alive:
         console.print(marked(console, "doubtful", f"{judged.fate} ", judged.id))
         console.print(Text(f"{judged.details(again)}\n"), soft_wrap=True)

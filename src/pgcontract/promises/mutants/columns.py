@@ -46,12 +46,15 @@ _NARROWER: Final = {
 }
 _NUMBER: Final = ("({}) + 1", "({}) - 1")
 _TIME: Final = ("({}) - interval '1 day'", "clock_timestamp()")
+_DAY: Final = ("({}) - interval '1 day'", "({}) + interval '1 day'")
+"""A clock that goes on is no other day within a transaction."""
 _TEXT: Final = ("({})::text || 'x'", "''")
 _JSON: Final = ("'[\"mutant\"]'",)
 _DEFAULTS: Final = {
     "boolean": ("true", "false"),
     **dict.fromkeys(("smallint", "integer", "bigint", "numeric", "real", "double precision"), _NUMBER),
-    **dict.fromkeys(("timestamp with time zone", "timestamp without time zone", "date", "timestamp"), _TIME),
+    **dict.fromkeys(("timestamp with time zone", "timestamp without time zone", "timestamp"), _TIME),
+    "date": _DAY,
     "uuid": ("'00000000-0000-4000-8000-000000000000'::uuid",),
     **dict.fromkeys(("text", "character varying", "character"), _TEXT),
     **dict.fromkeys(("json", "jsonb"), _JSON),

@@ -35,6 +35,7 @@ NEVER_NULL: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 REASONS: Final = {
     "change_join by a foreign key": "each row has its partner, by a foreign key over columns that are NOT NULL",
     "change_join by a condition": "a condition of WHERE is not true where there is no partner",
+    "change_join by a join": "the join around it takes no row where there is no partner",
 }
 """Joins that give the same rows as an outer and as an inner one."""
 UNITS: Final = {"minute": "hour", "hour": "day", "day": "month", "week": "month", "month": "day", "year": "month"}
@@ -133,26 +134,45 @@ def _select(select: Any) -> Iterator[tuple[str, Any]]:
 
 def _joined(select: Any, catalog: Catalog) -> Iterator[tuple[str, Any]]:
     """An outer join as an inner one, and the other way round."""
-    for number, join in enumerate(_joins(select.from_clause)):
+    for number, (join, around) in enumerate(_joins(select.from_clause)):
         other = JOINS.get(enum_name(join, "jointype"))
         if other is None or not join.HasField("quals"):
             continue
         copy = copied(select)
-        list(_joins(copy.from_clause))[number].jointype = other
+        list(_joins(copy.from_clause))[number][0].jointype = other
         operator = "change_join"
         if enum_name(join, "jointype") in ("JOIN_LEFT", "JOIN_INNER") and join.rarg.HasField("range_var"):
+            alias = _alias(join.rarg.range_var)
             if _has_partner(join, catalog):
                 operator += " by a foreign key"
-            elif select.HasField("where_clause") and _refuses_null(select.where_clause, _alias(join.rarg.range_var)):
+            elif select.HasField("where_clause") and _refuses_null(select.where_clause, alias):
                 operator += " by a condition"
+            elif any(_refuses_null(quals, alias) for quals in around):
+                operator += " by a join"
         yield operator, copy
 
 
-def _joins(items: Any) -> Iterator[Any]:
+def _joins(items: Any, around: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The joins, each with the conditions of those around it that its rows must meet to be seen."""
     for item in items:
-        if item.HasField("join_expr"):
-            yield item.join_expr
-            yield from _joins([item.join_expr.larg, item.join_expr.rarg])
+        if not item.HasField("join_expr"):
+            continue
+        join = item.join_expr
+        yield join, around
+        own = (*around, join.quals) if join.HasField("quals") else around
+        kept = enum_name(join, "jointype")
+        yield from _joins([join.larg], around if kept in ("JOIN_LEFT", "JOIN_FULL") else own)
+        yield from _joins([join.rarg], around if kept in ("JOIN_RIGHT", "JOIN_FULL") else own)
+
+
+def _present(item: Any) -> Iterator[Any]:
+    """The tables of which every row of a join has one."""
+    if item.HasField("range_var"):
+        yield item.range_var
+    elif item.HasField("join_expr"):
+        join, kept = item.join_expr, enum_name(item.join_expr, "jointype")
+        yield from _present(join.larg) if kept in ("JOIN_INNER", "JOIN_LEFT") else ()
+        yield from _present(join.rarg) if kept in ("JOIN_INNER", "JOIN_RIGHT") else ()
 
 
 def _alias(table: Any) -> str:
@@ -173,19 +193,19 @@ def _compared(node: Any) -> Iterator[tuple[tuple[str, ...], str, tuple[str, ...]
 
 
 def _has_partner(join: Any, catalog: Catalog) -> bool:
-    """Whether a row of the first table of a join has one in the other, by a foreign key that is NOT NULL."""
-    first, other = join.larg, join.rarg.range_var
-    if not first.HasField("range_var"):
-        return False
-    tables = {_alias(one): catalog.table(Name(one.schemaname, one.relname)) for one in (first.range_var, other)}
-    child, alias = tables[_alias(first.range_var)], _alias(other)
-    parts = list(_compared(join.quals))
+    """Whether each row of the first side of a join has one in the other, by a foreign key that is NOT NULL."""
+    other = join.rarg.range_var
+    present = {_alias(one): catalog.table(Name(one.schemaname, one.relname)) for one in _present(join.larg)}
+    alias, parts = _alias(other), list(_compared(join.quals))
     pairs: set[tuple[str, str]] = set()
+    owners: set[str] = set()
     for one, operator, two in parts:
         if operator != "=" or len(one) != len(two) or len(one) != len(("alias", "column")):
             return False
         mine, its = (one, two) if two[0] == alias else (two, one)
         pairs.add((mine[1], its[1]))
+        owners.add(mine[0])
+    child = present.get(owners.pop()) if len(owners) == 1 else None
     if child is None or len(pairs) != len(parts) or not pairs:
         return False
     required = {c.name for c in child.columns if c.not_null}
