@@ -29,6 +29,7 @@ from pgcontract.cli import models as command
 from pgcontract.contract import Contract, read, write
 from pgcontract.database import Database
 from pgcontract.ephemeral import template_of
+from pgcontract.errors import UsageError
 from pgcontract.migrations import seed
 from pgcontract.model import Catalog, Check, Column, Name, Table
 from pgcontract.models import source
@@ -432,6 +433,19 @@ def test_the_command_writes_and_checks(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"{path} has no shop.contract.toml" in captured.err.replace("\n", "")
     assert ended(path, out=Path("-"), **binaries) == 0
     assert capsys.readouterr().out.startswith('"""Rows of shop, typed.')
+
+
+def test_what_cannot_be_is_told_before_any_work(tmp_path: Path) -> None:
+    """No server is started: a folder that is not there, and a check of what is only printed."""
+    path = tmp_path / "shop.sql"
+    path.write_text("CREATE TABLE notes (id INTEGER PRIMARY KEY);\n", encoding="utf-8")
+    nowhere: dict[str, Any] = {"pg": TEST_MAJOR, "pg_bin": tmp_path}
+    with pytest.raises(UsageError, match="cannot be written") as unwritable:
+        command.models(path, out=tmp_path / "no" / "rows.py", **nowhere)
+    assert unwritable.value.seen == "there is no such folder"
+    with pytest.raises(UsageError, match="--check") as printed:
+        command.models(path, out=Path("-"), check=True, **nowhere)
+    assert printed.value.seen == "--out -"
 
 
 def ended(path: Path, **options: Any) -> int:

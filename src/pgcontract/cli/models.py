@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pgcontract.cli import options
+from pgcontract.cli.given import STDOUT, writable
 from pgcontract.errors import UsageError
 from pgcontract.signs import signed
 
@@ -44,12 +45,15 @@ def models(  # noqa: PLR0917 - a command's options
     paths = options.chosen(path)
     if out is not None and len(paths) > 1:
         raise UsageError("--out takes one system's classes.", seen=str(len(paths)), remedy="Give a PATH.")
+    if check and out == STDOUT:
+        raise UsageError("--check looks at a file.", seen="--out -", remedy="Name the file, or leave --check out.")
+    writable(out)
     choice = ServerChoice(pg, dsn, pg_bin, install=not no_install, progress=options.installing())
     current = True
     for one in paths:
         system = System.load(one)
         text = _source(system, one, choice)
-        if out == Path("-"):
+        if out == STDOUT:
             typer.echo(text, nl=False)
             continue
         again = shlex.join(["pgcontract", "models", str(one), *(["--out", str(out)] if out else [])])
