@@ -488,3 +488,33 @@ def test_row_policies_are_proven(judge: Judge) -> None:
 def test_a_changed_row_policy_is_seen(judge: Judge, broken: str, mutant: str) -> None:
     """Rows hidden or shown, accepted or refused, to others than was promised."""
     assert judge(POLICIES, mutant, broken)[broken].verdict == "broken"
+
+
+SLUGS = """
+    CREATE TABLE notes (
+      id INTEGER PRIMARY KEY, slug TEXT NOT NULL, changed_at TIMESTAMPTZ, open BOOLEAN NOT NULL DEFAULT true
+    );
+    CREATE FUNCTION slugged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      NEW.slug = lower(regexp_replace(NEW.slug, '[^a-zA-Z0-9]+', '-', 'g'));
+      NEW.changed_at = CURRENT_TIMESTAMP;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER slugged BEFORE INSERT OR UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION slugged();
+    ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY edits ON notes FOR UPDATE TO {app} USING (open);
+    CREATE POLICY adds ON notes FOR INSERT TO {app} WITH CHECK (open);
+"""
+
+
+def test_a_trigger_that_rewrites_rows_breaks_no_policy(judge: Judge) -> None:
+    """Which rows may be written is the policy's promise, and what is stored the trigger's."""
+    verdicts = judge(SLUGS)
+    policies = [v for v in verdicts.values() if v.kind == "row policy"]
+    assert [(v.id, v.reason, v.counterexample) for v in policies if v.verdict != "proven"] == []
+    assert {v.id for v in policies} >= {"notes.edits", "notes.adds"}
+
+
+def test_a_changed_policy_is_seen_beside_such_a_trigger(judge: Judge) -> None:
+    """Although the trigger is off while the policy is judged."""
+    found = judge(SLUGS, "ALTER POLICY edits ON notes USING (true)", "notes.edits")
+    assert found["notes.edits"].verdict == "broken"
