@@ -141,7 +141,10 @@ class ColumnType:
         theirs = world.shape_of(fk.references).table.column(fk.keys[fk.columns.index(self.column.name)])
         if theirs is None or theirs.type != self.column.type:
             return
-        value = max(space(self.column.type, world.catalog).boundaries, key=len)
+        try:
+            value = max(space(self.column.type, world.catalog).boundaries, key=len)
+        except UnknownType:
+            return
         child = {**row, self.column.name: value}
         key = {k: child[c] for c, k in zip(fk.columns, fk.keys, strict=True)}
         parent = world.made(fk.references, 0, LONGEST, key)
