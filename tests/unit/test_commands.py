@@ -131,7 +131,7 @@ def test_help_shows_no_type_where_none_is_taken(name: str) -> None:
     _, command = ALL[name]
     context = command.make_context("x", [], resilient_parsing=True)
     assert "[[" not in command.get_usage(context)
-    for parameter in command.params:
+    for parameter in (*command.params, command.get_help_option(context)):
         if getattr(parameter, "is_flag", False):
             assert not parameter.metavar, f"{name}: {parameter.name}"
             assert parameter.metavar is not None, f"{name}: {parameter.name}"

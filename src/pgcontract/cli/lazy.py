@@ -21,6 +21,9 @@ def lazy_group(places: Places) -> type[TyperGroup]:
     """
 
     class LazyGroup(TyperGroup):
+        def get_help_option(self, ctx: Any) -> Any:
+            return _typeless(super().get_help_option(ctx))
+
         def list_commands(self, ctx: Any) -> list[str]:
             return [*places, *(name for name in super().list_commands(ctx) if name not in places)]
 
@@ -56,11 +59,19 @@ def _tidied(command: Any) -> Any:
     """The command, with help that reads as prose does, and with no type beside an option that takes no value."""
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
     for parameter in command.params:
-        if getattr(parameter, "is_flag", False):
-            parameter.metavar = ""
+        _typeless(parameter)
+    made = command.get_help_option
+    # it is made when it is asked for
+    command.get_help_option = lambda ctx: _typeless(made(ctx))
     for below in getattr(command, "commands", {}).values():
         _tidied(below)
     return command
+
+
+def _typeless(parameter: Any) -> Any:
+    if getattr(parameter, "is_flag", False):
+        parameter.metavar = ""
+    return parameter
 
 
 def _nothing() -> None:
