@@ -43,7 +43,9 @@ FEW = 4
 MOST_SHOWN = 6
 """Examples of which the values are told, a direction."""
 CANCELED = "57014"
-STORED = frozenset({"column type", "null allowed", "default", "check", "primary key", "unique", "unique index"})
+STORED = frozenset(
+    {"column type", "null allowed", "not null", "default", "check", "primary key", "unique", "unique index"}
+)
 """Kinds that speak of rows as they are stored."""
 DECIDED = "every example was decided by something else: "
 

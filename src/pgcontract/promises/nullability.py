@@ -73,8 +73,8 @@ class NotNull:
         return Cases(always, st.sampled_from(cases), world=world, prepared=(anywhere,), notes=(note,))
 
     def _alone(self, world: World, one: Violation) -> Iterator[Violation]:
-        """The same without triggers and rules: what they write elsewhere may be refused first."""
-        if world.table.triggers or world.table.rules:
+        """The same without triggers: what they write elsewhere may be refused first."""
+        if world.table.triggers:
             yield replace(one, setup=(*one.setup, REPLICA))
 
     def _violation(self, world: World, row: dict[str, Value], domain: str | None = None) -> Violation:
