@@ -277,6 +277,7 @@ EARLIER = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("later", LATER)
 @pytest.mark.parametrize("earlier", EARLIER)

@@ -282,6 +282,7 @@ def test_records_of_benchmarks(recorded: Callable[[str, float], Path], tmp_path:
     assert set(verdicts(file).values()) == {"same", None}
 
 
+@pytest.mark.thorough
 def test_records_of_other_machines(recorded: Callable[[str, float], Path]) -> None:
     """Are compared, and doubted."""
     other = recorded("b.json", 1)

@@ -32,6 +32,7 @@ def test_the_contract_is_byte_identical_on_every_major(zoo_servers: Callable[[in
     assert len(set(texts.values())) == 1
 
 
+@pytest.mark.thorough
 def test_reading_the_contract_back_gives_the_live_catalog(every_zoo: str) -> None:
     """Nothing is lost in the file: no drift."""
     contract = zoo_contract(every_zoo)

@@ -262,6 +262,7 @@ def test_a_gap_is_told_apart_from_the_result(empty_database: str, write: Write) 
             assert CliRunner().invoke(app, [command, str(root), "--dsn", empty_database]).stderr == ""
 
 
+@pytest.mark.thorough
 def test_every_json_may_go_to_the_standard_output(empty_database: str, write: Write) -> None:
     """And nothing else does then: what people read is on the standard error. `rehearse` has a test of its own."""
     folder = write({"001-a.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n", "003-c.sql": "SELECT 1;\n-- ROLLBACK\n-- none\n"})

@@ -127,23 +127,27 @@ def test_without_a_contract_the_promises_are_frozen_in_memory(tmp_path: Path) ->
     assert not list(tmp_path.glob("*.toml"))
 
 
+@pytest.mark.thorough
 def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
     """Named, with what is taken instead."""
     refused(pgcontract("verify", tmp_path / "nowhere"), "nowhere")
 
 
+@pytest.mark.thorough
 def test_a_migration_that_does_not_parse(system: Path) -> None:
     """File and line, before any server work."""
     write(system, SCHEMA + "CREATE TABEL x (id INT);\n")
     refused(pgcontract("verify", system), "001-family.sql", "TABEL")
 
 
+@pytest.mark.thorough
 def test_a_migration_that_fails_at_its_third_statement(system: Path) -> None:
     """File, statement and PostgreSQL's message."""
     write(system, SCHEMA + "ALTER TABLE nobody ADD COLUMN x INT;\n")
     refused(pgcontract("verify", system), "001-family.sql", "nobody", "3")
 
 
+@pytest.mark.thorough
 def test_a_truncated_contract(system: Path) -> None:
     """The file is named."""
     contract = system / "contract.toml"
@@ -151,6 +155,7 @@ def test_a_truncated_contract(system: Path) -> None:
     refused(pgcontract("verify", system), "contract.toml")
 
 
+@pytest.mark.thorough
 def test_a_contract_of_a_newer_format(system: Path) -> None:
     """The remedy is a newer pgcontract."""
     contract = system / "contract.toml"
@@ -158,6 +163,7 @@ def test_a_contract_of_a_newer_format(system: Path) -> None:
     refused(pgcontract("verify", system), "contract.toml", "99")
 
 
+@pytest.mark.thorough
 def test_a_dsn_that_refuses(system: Path) -> None:
     """No password in the message."""
     result = pgcontract("verify", system, "--dsn", "postgresql://somebody:hunter2@127.0.0.1:1/nothing")
@@ -177,6 +183,7 @@ def test_a_server_of_ones_own(system: Path, test_binaries: Binaries) -> None:
         assert connection.execute(everything).fetchall() == before
 
 
+@pytest.mark.thorough
 def test_an_empty_schema(tmp_path: Path) -> None:
     """A wrong or empty file is no success."""
     file = tmp_path / "empty.sql"
@@ -194,6 +201,7 @@ def test_a_replay_names_the_server_but_no_password(system: Path, pgcontract_serv
     assert pgcontract_server.address.dsn() not in result.stdout
 
 
+@pytest.mark.thorough
 def test_an_id_that_names_nothing(system: Path) -> None:
     """A typing error is no success."""
     refused(pgcontract("verify", system, "--only", "children.chk_aeg"), "children.chk_aeg")
